@@ -1,0 +1,1 @@
+"""Who does it: Faust agents, the gateway, the command line."""

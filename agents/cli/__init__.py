@@ -1,0 +1,1 @@
+"""Commands of `nivaran` that need no deployment."""

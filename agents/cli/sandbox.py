@@ -1,0 +1,108 @@
+"""`nivaran sms-sandbox`: an SMS gateway that sends nothing."""
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
+import click
+import uvloop
+from aiohttp import web
+
+from agents.cli.shared import print_json
+from agents.settings import Settings, load
+from agents.sms.faults import Faults
+from agents.sms.receipts import Receipts
+from agents.sms.sandbox import Sandbox
+
+SHARE = click.FloatRange(0, 1)
+GRACE_S = 2.0
+LEDGER = "sms-sandbox.ndjson"
+
+
+@click.command("sms-sandbox")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on; default: NIVARAN_HTTP_HOST.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one; default: NIVARAN_HTTP_PORT.")
+@click.option(
+    "--ledger",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with a line per request, read again at the start; default: sms-sandbox.ndjson in NIVARAN_DATA_DIR.",
+)
+@click.option("--fail", type=SHARE, default=0.0, help="Share of requests answered 503.")
+@click.option("--throttle", type=SHARE, default=0.0, help="Share of requests answered 429.")
+@click.option("--silent", type=SHARE, default=0.0, help="Share of requests that are taken and never answered.")
+@click.option("--delay-ms", type=click.IntRange(0, 60_000), default=0, help="Longest wait before an answer.")
+@click.option("--undelivered", type=SHARE, default=0.0, help="Share of messages whose receipt says: not delivered.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of all shares.")
+@click.option(
+    "--segments", type=click.IntRange(1, 10), default=1, show_default=True, help="Longest text, in SMS parts."
+)
+@click.option(
+    "--receipts", metavar="URL", default="", help="Post delivery receipts there, e.g. the gateway's /v1/sms/receipts."
+)
+@click.option(
+    "--receipts-token",
+    envvar="NIVARAN_RECEIPTS_TOKEN",
+    default="",
+    help="Bearer token for the receipts; better in NIVARAN_RECEIPTS_TOKEN.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
+def sms_sandbox(
+    host: str | None,
+    port: int | None,
+    ledger: Path | None,
+    fail: float,
+    throttle: float,
+    silent: float,
+    delay_ms: int,
+    undelivered: float,
+    seed: int,
+    segments: int,
+    receipts: str,
+    receipts_token: str,
+    as_json: bool,
+) -> None:
+    """Take SMS like a gateway does, send none, and keep a ledger of every request.
+
+    POST /messages takes one; GET /ledger counts, GET /messages shows the latest; POST /control changes the faults
+    while it runs. An id that was accepted once is answered the same again and never delivered twice.
+
+    Exit code: 0 stopped by SIGTERM or Ctrl-C; 1 the address or the ledger cannot be used; 2 a setting is wrong.
+
+    \b
+    Example:
+      nivaran sms-sandbox --port 8077 --ledger var/sms.ndjson --fail 0.05 --silent 0.01
+      curl -s localhost:8077/ledger
+    """
+    settings = load(Settings)
+    faults = Faults(seed, fail, throttle, silent, delay_ms, undelivered)
+    host, port = host or settings.http_host, settings.http_port if port is None else port
+    try:
+        sandbox = Sandbox(
+            ledger or Path(settings.data_dir) / LEDGER, faults, Receipts(receipts, receipts_token), segments
+        )
+        uvloop.run(_serve(sandbox, host, port, as_json))
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    if not as_json:
+        click.echo(f"ledger: {sandbox.ledger.summary()}")
+
+
+async def _serve(sandbox: Sandbox, host: str, port: int, as_json: bool) -> None:
+    runner = web.AppRunner(sandbox.app(), access_log=None, shutdown_timeout=GRACE_S)
+    await runner.setup()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with contextlib.closing(sandbox.ledger):
+        await web.TCPSite(runner, host, port).start()
+        _say(f"http://{host}:{runner.addresses[0][1]}", as_json)
+        await stop.wait()
+        await runner.cleanup()
+
+
+def _say(url: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"url": url, "messages": f"{url}/messages"})
+    else:
+        click.echo(f"sms sandbox: {url}/messages")

@@ -1,0 +1,1 @@
+"""The HTTP gateway: submissions, actions and SMS receipts come in, cases and escalations are read."""

@@ -1,0 +1,133 @@
+"""Who may call what: bearer tokens, the role of each, and what each role may do."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, cast, get_args
+
+from agents.gateway.problems import Kind, Problem
+from agents.gateway.settings import GatewaySettings
+from agents.settings import SettingsError
+from schemas.base import Role
+
+ApiRole = Literal[
+    "citizen-channel", "call-centre", "officer", "sms-gateway", "district-administrator", "state-administrator"
+]
+ROLES: Final = get_args(ApiRole)
+SHORTEST_TOKEN: Final = 16
+
+ALL_READERS: Final = frozenset[ApiRole]({"citizen-channel", "call-centre", "officer"})
+SUBMITTERS: Final = frozenset[ApiRole]({"citizen-channel", "call-centre"})
+FEED_READERS: Final = frozenset[ApiRole]({"call-centre", "officer"})
+RECEIPT_WRITERS: Final = frozenset[ApiRole]({"sms-gateway"})
+BOARD_READERS: Final = frozenset[ApiRole]({"district-administrator", "state-administrator"})
+SCOPED: Final = frozenset[ApiRole]({"district-administrator"})
+"""Roles whose tokens name the districts they are for: `district-administrator@159:token`, several joined by `+`."""
+ACTORS: Final = frozenset[ApiRole]({"call-centre", "officer"})
+MAY_ACT: Final[Mapping[str, frozenset[ApiRole]]] = MappingProxyType(
+    {
+        "view": frozenset({"officer"}),
+        "add-note": frozenset({"officer", "call-centre"}),
+        "give-pendency-reason": frozenset({"officer"}),
+        "transfer": frozenset({"officer", "call-centre"}),
+        "dispose": frozenset({"officer"}),
+        "call-unreachable": frozenset({"call-centre"}),
+        "confirm-satisfied": frozenset({"call-centre"}),
+        "report-dissatisfied": frozenset({"call-centre"}),
+        "reopen": frozenset({"call-centre"}),
+        "mark": frozenset({"officer"}),
+        "propose-close": frozenset({"officer"}),
+        "decide-close": frozenset({"officer"}),
+        "tell-citizen": frozenset({"officer", "call-centre"}),
+        "force-close": frozenset({"officer"}),
+        "send-up": frozenset({"officer"}),
+        "send-back": frozenset({"officer"}),
+        "grade": frozenset({"officer"}),
+    }
+)
+SPEAKS_AS: Final[Mapping[ApiRole, frozenset[Role]]] = MappingProxyType(
+    {
+        "citizen-channel": frozenset({"citizen"}),
+        "call-centre": frozenset({"call-centre"}),
+        "officer": frozenset({"officer", "delegate"}),
+        "sms-gateway": frozenset({"system"}),
+        "district-administrator": frozenset({"officer"}),
+        "state-administrator": frozenset({"officer"}),
+    }
+)
+
+
+class Caller(NamedTuple):
+    """A known token: its role, a digest that stands for it in limits, and the districts it is for (None: any)."""
+
+    role: ApiRole
+    digest: str
+    districts: frozenset[int] | None = None
+
+
+class Grant(NamedTuple):
+    """What a token gives."""
+
+    role: ApiRole
+    districts: frozenset[int] | None = None
+
+
+class Tokens:
+    """The known tokens, kept as hashes and compared in constant time."""
+
+    def __init__(self, pairs: Mapping[str, Grant]) -> None:
+        self._known = [(hashlib.sha256(token.encode()).digest(), grant) for token, grant in pairs.items()]
+
+    def caller(self, authorization: str | None) -> Caller:
+        """Raises Problem UNAUTHENTICATED. Every known token is compared, so that the time tells nothing."""
+        scheme, _, token = (authorization or "").partition(" ")
+        given = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
+        found = [grant for known, grant in self._known if hmac.compare_digest(known, given)]
+        if scheme.lower() != "bearer" or not found:
+            raise Problem(Kind.UNAUTHENTICATED)
+        return Caller(found[0].role, given.hex()[:16], found[0].districts)
+
+
+def allow(caller: Caller, roles: frozenset[ApiRole]) -> None:
+    """Raises Problem FORBIDDEN."""
+    if caller.role not in roles:
+        raise Problem(Kind.FORBIDDEN, f"the role {caller.role} may not; {', '.join(sorted(roles))} may")
+
+
+def allow_district(caller: Caller, district: int) -> None:
+    """Raises Problem FORBIDDEN where the token is for other districts."""
+    if caller.districts is not None and district not in caller.districts:
+        raise Problem(Kind.FORBIDDEN, "the token is for other districts")
+
+
+def tokens(settings: GatewaySettings) -> Tokens:
+    """Those of NIVARAN_API_TOKENS, or of the file NIVARAN_API_TOKENS_FILE; raises SettingsError without a token."""
+    text, name = settings.api_tokens, "NIVARAN_API_TOKENS"
+    if not text and settings.api_tokens_file:
+        name = "NIVARAN_API_TOKENS_FILE"
+        try:
+            text = Path(settings.api_tokens_file).read_text("utf-8")
+        except OSError as error:
+            raise SettingsError(f"{name}: {error.strerror}") from None
+    lines = [line.strip() for line in text.replace(",", "\n").splitlines()]
+    pairs = dict(_pair(line, name) for line in lines if line and not line.startswith("#"))
+    if not pairs:
+        raise SettingsError(f"{name}: no token; needs `role:token` pairs, roles: {', '.join(ROLES)}")
+    return Tokens(pairs)
+
+
+def _pair(line: str, name: str) -> tuple[str, Grant]:
+    who, _, token = line.partition(":")
+    role, at, codes = who.partition("@")
+    if role not in ROLES:
+        raise SettingsError(f"{name}: a line begins with no known role; roles: {', '.join(ROLES)}")
+    if len(token) < SHORTEST_TOKEN:
+        raise SettingsError(f"{name}: a token of role {role} is shorter than {SHORTEST_TOKEN} characters")
+    if (role in SCOPED) != bool(at):
+        need = "needs its districts" if role in SCOPED else "is for no district"
+        raise SettingsError(f"{name}: the role {role} {need}: district-administrator@159:token, several joined by +")
+    if at and not all(code.isascii() and code.isdecimal() for code in codes.split("+")):
+        raise SettingsError(f"{name}: the districts of a {role} are LGD codes joined by +")
+    return token, Grant(cast("ApiRole", role), frozenset(map(int, codes.split("+"))) if at else None)

@@ -1,0 +1,30 @@
+"""Reads a district's live board: what every department of it has pending, and what has happened today."""
+
+from agents.readmodel.review import Registers
+from agents.readmodel.source import Source
+from streams.calendar import bounds, day_key
+from streams.profiles.load import profiles
+from streams.review.live import DistrictBoard, district_board
+
+
+def systems_of(district: int) -> list[str]:
+    """The systems that serve a district, by LGD code."""
+    return [system for system, profile in profiles().items() if district in profile.districts]
+
+
+async def read_board(source: Source, system: str, district: int, at: int) -> DistrictBoard:
+    """One system's board of a district at `at` (UTC ms); raises redis' errors."""
+    profile = profiles()[system]
+    registers, day = Registers(source, system, profile.zone), day_key(at, profile.zone)
+    return district_board(
+        system,
+        district,
+        {slug: each.name for slug, each in profile.departments.items()},
+        profile.districts[district].name,
+        at,
+        day,
+        bounds("day", at, profile.zone).start_at,
+        await registers.present(district),
+        await registers.day(district, day),
+        await registers.defaulters(district, day[:7]),
+    )

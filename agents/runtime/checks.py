@@ -1,0 +1,136 @@
+"""What must hold before a worker starts: topics with the right partitions, rights, changelogs, librdkafka's bytes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AclOperation, AdminClient
+
+from agents.runtime.changelogs import Changelog, prepare, when_there
+from agents.runtime.exits import Exit, NotReadyError
+from agents.runtime.producers import client_config, group_metadata
+from agents.settings import Settings
+
+NEEDS_A_HAND = frozenset({
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError._AUTHENTICATION,  # noqa: SLF001 - the client's public names begin so
+    KafkaError._SSL,  # noqa: SLF001
+    KafkaError.UNSUPPORTED_VERSION,
+    KafkaError.INVALID_REPLICATION_FACTOR,
+    KafkaError.INVALID_PARTITIONS,
+    KafkaError.INVALID_CONFIG,
+    KafkaError.POLICY_VIOLATION,
+})  # fmt: skip
+"""Answers that time does not change. Others pass, such as those of a broker that is still taking up its partitions."""
+APPLY = "`nivaran topics apply` makes what is missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a role touches. Topics map to the partitions they must have, None where any number will do."""
+
+    group: str
+    reads: Mapping[str, int | None]
+    writes: frozenset[str]
+    changelogs: tuple[Changelog, ...]
+
+
+def check_metadata_bytes(settings: Settings, group: str) -> None:
+    """Compare our serialised group membership with the client's own, for a member that has not joined."""
+    instance = {"group.instance.id": settings.instance} if settings.instance else {}
+    consumer = Consumer({**client_config(settings), "group.id": group, **instance})
+    try:
+        theirs = consumer.consumer_group_metadata()
+    finally:
+        consumer.close()
+    if theirs != group_metadata(group, -1, "", settings.instance):
+        raise NotReadyError(
+            Exit.NOT_SET_UP, "this confluent-kafka serialises group metadata in another way; install the pinned version"
+        )
+
+
+def check_kafka(settings: Settings, needs: Needs) -> None:
+    """Check topics, rights and changelogs, and make the changelogs of a new group; raises NotReadyError."""
+    admin = AdminClient({**client_config(settings), "socket.connection.setup.timeout.ms": 5000})
+    try:
+        found = _partitions(admin, settings.start_timeout)
+        _check_topics(found, needs)
+        _check_rights(admin, needs, found, settings.start_timeout)
+        prepare(admin, settings, needs.group, needs.changelogs, found)
+    except KafkaException as error:
+        raise NotReadyError(_code(error.args[0]), f"Kafka at {settings.kafka}: {_text(error.args[0])}") from None
+    except TimeoutError:
+        raise NotReadyError(
+            Exit.UNAVAILABLE, f"Kafka at {settings.kafka}: no answer in {settings.start_timeout:.0f} s"
+        ) from None
+
+
+def _partitions(admin: AdminClient, timeout: float) -> dict[str, int]:
+    found = admin.list_topics(timeout=timeout).topics
+    return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None}
+
+
+def _check_topics(found: Mapping[str, int], needs: Needs) -> None:
+    named = sorted(set(needs.reads) | needs.writes)
+    missing = [topic for topic in named if topic not in found]
+    if missing:
+        raise NotReadyError(Exit.NOT_SET_UP, f"no such topic (or no right to see it): {', '.join(missing)}; {APPLY}")
+    for topic, wanted in {**needs.reads, **{each.name: each.partitions for each in needs.changelogs}}.items():
+        if wanted is not None and found.get(topic, wanted) != wanted:
+            raise NotReadyError(
+                Exit.NOT_SET_UP,
+                f"topic {topic} has {found[topic]} partitions and must have {wanted} (NIVARAN_PARTITIONS); the count "
+                "is fixed for life, so either the setting or the topic is another deployment's",
+            )
+
+
+def _check_rights(admin: AdminClient, needs: Needs, found: Mapping[str, int], timeout: float) -> None:
+    changelogs = {each.name for each in needs.changelogs} & found.keys()
+    topics = sorted(set(needs.reads) | needs.writes | changelogs)
+    described = admin.describe_topics(TopicCollection(topics), include_authorized_operations=True)
+    lacking: list[str] = []
+    for topic, future in described.items():
+        allowed = future.result(timeout).authorized_operations
+        lacking += _lacking(f"topic {topic}", allowed, _topic_operations(topic, needs, changelogs))
+    lacking += _lacking(f"group {needs.group}", _group_operations(admin, needs.group, timeout), (AclOperation.READ,))
+    if lacking:
+        raise NotReadyError(Exit.NOT_SET_UP, f"rights are missing: {'; '.join(lacking)}")
+
+
+def _topic_operations(topic: str, needs: Needs, changelogs: set[str]) -> Iterable[AclOperation]:
+    if topic in needs.reads or topic in changelogs:
+        yield AclOperation.READ
+    if topic in needs.writes or topic in changelogs:
+        yield AclOperation.WRITE
+
+
+def _group_operations(admin: AdminClient, group: str, timeout: float) -> Iterable[AclOperation] | None:
+    def allowed() -> Iterable[AclOperation] | None:
+        described = admin.describe_consumer_groups([group], include_authorized_operations=True)
+        operations: Iterable[AclOperation] | None = described[group].result(timeout).authorized_operations
+        return operations
+
+    try:
+        return when_there(allowed, timeout)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+            raise
+        return None
+
+
+def _lacking(what: str, allowed: Iterable[AclOperation] | None, wanted: Iterable[AclOperation]) -> list[str]:
+    if allowed is None:  # the broker does not say
+        return []
+    have = set(allowed)
+    return [f"{operation.name} on {what}" for operation in wanted if operation not in have]
+
+
+def _code(error: KafkaError) -> Exit:
+    return Exit.NOT_SET_UP if error.code() in NEEDS_A_HAND else Exit.UNAVAILABLE
+
+
+def _text(error: KafkaError) -> str:
+    return f"{error.name()}: {error.str()}"

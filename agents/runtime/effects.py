@@ -1,0 +1,70 @@
+"""How a sender's slices become calls, and its answers outcome records that Kafka has before a slice is acknowledged."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from confluent_kafka import KafkaException
+
+from agents.clock import Clock
+from agents.runtime.envelope import Stamp, dead_letter_headers, traceparent
+from agents.runtime.fold import Reader
+from agents.runtime.metrics import Metrics, PartMeter
+from agents.runtime.ports import Received, Sender, Slice
+from agents.runtime.producers import OnError, Written, idempotent
+from agents.settings import Settings
+from agents.telemetry.trace import current
+from schemas.codec import encode
+from schemas.registry import dead_letters
+from streams.stage import Origin, Refused
+
+
+class Effects:
+    """Runs one sender."""
+
+    def __init__(self, sender: Sender, group: str, settings: Settings, metrics: Metrics, clock: Clock) -> None:
+        self._sender, self._group, self._metrics = sender, group, metrics
+        self._meter = PartMeter(metrics, sender.name, clock)
+        self._read = Reader(sender.records)
+        self._stamp = Stamp(sender.name)
+        self._room = asyncio.Semaphore(sender.bound)
+        self._errors = OnError()
+        self._producer = idempotent(settings, self._errors)
+        self._timeout = settings.transaction_timeout
+        self._thread = ThreadPoolExecutor(4, thread_name_prefix=f"flush-{sender.name}")
+
+    async def take(self, records: Slice) -> None:
+        """Make the calls of a slice and write their outcomes; raises when one of either fails."""
+        began = time.perf_counter()
+        for written in await asyncio.gather(*map(self._one, records.records)):
+            topic, key, value, headers, at = written
+            self._producer.produce(topic, value, key, headers=headers, timestamp=at)
+        left = await asyncio.get_running_loop().run_in_executor(self._thread, self._producer.flush, self._timeout)
+        if self._errors.first is not None:
+            raise KafkaException(self._errors.first)
+        if left:
+            raise TimeoutError(f"{left} outcomes not written in {self._timeout} s")
+        took = time.perf_counter() - began
+        self._metrics.handled.labels(self._sender.name).observe(took)
+        self._meter.took(records.records, took)
+
+    async def _one(self, record: Received) -> Written:
+        taken = self._read(record)
+        if isinstance(taken, Refused):
+            return self._dead(record, taken)
+        key, message = taken
+        origin = Origin(record.topic, record.partition, record.offset, record.timestamp)
+        trace = traceparent(record.headers)
+        current.set(trace)  # of this task alone: each record has its own
+        async with self._room:
+            outcome = await self._sender.send(key.decode(), message, origin)
+        subject = outcome.key.encode()
+        event_id = f"{record.topic}-{record.partition}-{record.offset}-0".encode()
+        headers = self._stamp(outcome.value, event_id, subject, outcome.at, trace)
+        return Written(outcome.topic, subject, encode(outcome.value), headers, outcome.at)
+
+    def _dead(self, record: Received, refused: Refused) -> Written:
+        now = time.time_ns() // 1_000_000
+        headers = dead_letter_headers(record, self._group, refused.error, refused.reason, now)
+        self._metrics.dead.labels(self._sender.name, refused.error).inc()
+        return Written(dead_letters(record.topic), record.key, record.value, headers, record.timestamp)

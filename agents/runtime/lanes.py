@@ -1,0 +1,211 @@
+"""Lanes: per source partition, fold what has arrived, make it durable in one transaction, only then adopt states."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from agents.runtime.exits import Exit, leave
+from agents.runtime.fold import Batch, Fold, StateUnreadableError
+from agents.runtime.metrics import StageMeter
+from agents.runtime.producers import Transactions
+from agents.runtime.store import Store
+from agents.runtime.wakes import LaneWakes, Waker
+from agents.settings import Settings
+
+log = logging.getLogger("nivaran.runtime")
+SMALL_QUEUE = 4
+"""Slices waiting from which on a lane does not wait for more before it begins a transaction."""
+
+INDEXED_AT_ONCE = 1000
+"""States of a partition whose due instants are derived before the worker does something else: about 2 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageParts:
+    """What the lanes of one stage share."""
+
+    fold: Fold
+    store: Store
+    changelog: str
+    waker: Waker
+    meter: StageMeter
+    settings: Settings
+
+
+class Lane:
+    """One source partition in one generation of the group. Any failure to make a batch durable ends the process."""
+
+    def __init__(self, parts: StageParts, partition: int, transactions: Transactions, generation: int) -> None:
+        self.partition, self.generation = partition, generation
+        self.transactions = transactions
+        self.next = -1
+        """Next offset to fold; all before it is committed or in the transaction under way."""
+        self.done = -1
+        """Next offset after what is committed; -1 before the first batch."""
+        self.closed = False
+        self.wakes = LaneWakes(parts.fold.stage.reads, partition, self._due_of, complete=False)
+        self.indexed = 0
+        """States whose due instants are known, after recovery."""
+        self._parts = parts
+        self._states = parts.store.part(partition)
+        self._waiting: deque[Any] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._began = 0.0
+
+    @property
+    def busy(self) -> bool:
+        return self._task is not None
+
+    @property
+    def open_s(self) -> float:
+        """How long the transaction under way has been open; 0 when none is."""
+        return time.monotonic() - self._began if self.busy and self._began else 0.0
+
+    def submit(self, event: Any) -> None:
+        """Take a slice; never waits: the transport counts what is not acknowledged."""
+        if self.closed or event.message.generation_id != self.generation:
+            return  # nothing is folded past something left out
+        event.message.incref()
+        self._waiting.append(event)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Finish the transaction under way; what waits belongs to whoever owns the partition next."""
+        self.closed = True
+        self._waiting.clear()
+        if self._task is not None:
+            await self._task
+
+    def index(self) -> Awaitable[None]:
+        """Take the states as they are after recovery; what is answered derives their due instants."""
+        return self._derive(list(self._states.items()))
+
+    async def _derive(self, states: list[tuple[bytes, bytes]]) -> None:
+        """Let batches go on meanwhile: what they change is noted by them, and what is out of date is found when due."""
+        index, dues = self.wakes.index, self._parts.fold.dues
+        for first in range(0, len(states), INDEXED_AT_ONCE):
+            if self.closed:
+                return
+            try:
+                for at, key in dues(states[first : first + INDEXED_AT_ONCE]):
+                    index.note(at, key)
+            except StateUnreadableError as error:
+                error.add_note(f"in partition {self.partition} of {self._parts.changelog}")
+                raise
+            self.indexed = first
+            await asyncio.sleep(0)
+        self.wakes.complete = True
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                await self._gap()
+                if self._waiting:  # not closed meanwhile
+                    await self._batch()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nobody knows what is durable
+            name = self._parts.fold.stage.name
+            leave(Exit.NOT_DURABLE, "%s %s: a batch is not durable", name, self.partition, cause=error)
+        finally:
+            self._task = None
+
+    async def _gap(self) -> None:
+        rest = self._began + self._parts.settings.commit_gap_ms / 1000 - time.monotonic()
+        if rest > 0 and len(self._waiting) < SMALL_QUEUE:
+            await asyncio.sleep(rest)
+        self._began = time.monotonic()
+
+    async def _batch(self) -> None:
+        events, records = self._gather()
+        began = time.perf_counter()
+        batch = self._fold(records)
+        folded = time.perf_counter()
+        last_event = events[-1].message
+        self.next = last_event.offset + 1
+        transactions, parts = self.transactions, self._parts
+        transactions.begin(batch.outputs, parts.changelog, self.partition, batch.changes)
+        last = await transactions.commit(last_event.topic, self.partition, self.next)
+        parts.store.adopt(self.partition, batch.changes, last)
+        self.done = self.next
+        for event in events:
+            event.ack()
+        if not self.closed:
+            parts.waker.fold(self.wakes, batch.dues, batch.wakes)
+        parts.meter.committed(batch, records, folded - began, time.perf_counter() - folded)
+
+    def _gather(self) -> tuple[list[Any], list[Any]]:
+        events: list[Any] = []
+        records: list[Any] = []
+        most = self._parts.settings.transaction_records
+        while self._waiting and len(records) < most:
+            events.append(self._waiting.popleft())
+            records += events[-1].value
+        if records and records[0].offset < self.next:
+            log.warning(
+                "%s-%s: offset %s again, %s is next", records[0].topic, self.partition, records[0].offset, self.next
+            )
+            records = [record for record in records if record.offset >= self.next]
+        return events, records
+
+    def _fold(self, records: list[Any]) -> Batch:
+        parts = self._parts
+        try:
+            batch = parts.fold(self.partition, records, self._states.get, time.time_ns() // 1_000_000)
+        except Exception as error:  # noqa: BLE001 - a defect in a stage or a store of another version
+            leave(Exit.UNKNOWN_FAULT, "stage %s, partition %s", parts.fold.stage.name, self.partition, cause=error)
+        dead = batch.dead.total()
+        settings = parts.settings
+        if len(records) >= settings.dead_letter_least and dead > settings.dead_letter_share * len(records):
+            leave(
+                Exit.DEAD_LETTER_FLOOD,
+                "stage %s cannot take %s of %s records of partition %s (%s); is it the right version? "
+                "To go on all the same, raise NIVARAN_DEAD_LETTER_SHARE",
+                parts.fold.stage.name, dead, len(records), self.partition, dict(batch.dead),
+            )  # fmt: skip
+        return batch
+
+    def _due_of(self, key: bytes) -> int | None:
+        stored = self._states.get(key)
+        return None if stored is None else self._parts.fold.due(stored)
+
+
+class Lanes:
+    """The lanes of one stage: all its partitions assigned to this worker, in the present generation."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self._lanes: dict[int, Lane] = {}
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self._lanes.values())
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def submit(self, event: Any) -> None:
+        lane = self._lanes.get(event.message.partition)
+        if lane is not None:
+            lane.submit(event)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(lane.close() for lane in self))
+
+    async def replace(self, lanes: dict[int, Lane]) -> None:
+        """Install the lanes of a new generation.
+
+        Every producer is new: one of an earlier generation may be fenced without our knowing.
+        """
+        await self.close()
+        for lane in self:
+            lane.transactions.close()
+        self._lanes = lanes
+        try:
+            await asyncio.gather(*(lane.transactions.fence() for lane in self))
+        except Exception as error:  # noqa: BLE001 - not answered, or not allowed
+            leave(Exit.NOT_FENCED, "stage %s: no transactional producers", self.stage, cause=error)

@@ -1,0 +1,134 @@
+"""Due instants of states, and the wakes that follow from them. Derived: rebuilt from the states after each recovery."""
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from confluent_kafka import Producer
+
+from agents.clock import Clock, ClockNotSetError
+from agents.runtime.envelope import Stamp
+from agents.runtime.metrics import Metrics
+from schemas.base import Wake
+from schemas.codec import encode
+
+SECOND = 1000
+DueOf = Callable[[bytes], int | None]
+
+
+class DueIndex:
+    """Second -> keys due in it. None is removed early: whether a key is still due is asked when its second comes."""
+
+    def __init__(self) -> None:
+        self._keys: dict[int, list[bytes]] = {}
+        self._seconds: list[int] = []
+
+    def note(self, due: int, key: bytes) -> None:
+        second = due // SECOND
+        keys = self._keys.get(second)
+        if keys is None:
+            self._keys[second] = [key]
+            heapq.heappush(self._seconds, second)
+        else:
+            keys.append(key)
+
+    def earliest(self) -> int | None:
+        """Return an instant before which nothing is due; None when nothing ever is."""
+        return self._seconds[0] * SECOND if self._seconds else None
+
+    def take(self, now: int, most: int, due_of: DueOf) -> tuple[list[tuple[int, bytes]], bool]:
+        """Take at most `most` keys due at `now` or before; answer them, and whether there are no more."""
+        taken: list[tuple[int, bytes]] = []
+        while self._seconds and self._seconds[0] * SECOND <= now:
+            second = self._seconds[0]
+            later = self._empty(second, now, most, due_of, taken)
+            if self._keys[second]:  # stopped by `most`
+                self._keys[second] += later
+                return taken, False
+            if later:  # the present second, not over yet
+                self._keys[second] = later
+                return taken, True
+            heapq.heappop(self._seconds)
+            del self._keys[second]
+        return taken, True
+
+    def _empty(self, second: int, now: int, most: int, due_of: DueOf, taken: list[tuple[int, bytes]]) -> list[bytes]:
+        keys, later = self._keys[second], []
+        while keys and len(taken) < most:
+            key = keys.pop()
+            due = due_of(key)
+            if due is None or due // SECOND != second:
+                continue  # moved or gone since it was noted
+            if due <= now:
+                taken.append((due, key))
+            else:
+                later.append(key)
+        return later
+
+
+@dataclass(slots=True)
+class LaneWakes:
+    """The due instants of one partition."""
+
+    topic: str
+    partition: int
+    due_of: DueOf
+    index: DueIndex = field(default_factory=DueIndex)
+    out: int = 0
+    """Wakes written and not yet folded."""
+    fired_to: int = -1
+    """Everything due until this instant has been written."""
+    complete: bool = True
+    """Every state's instant is in the index; nothing is written before."""
+
+
+class Waker:
+    """Writes the wakes of one stage.
+
+    `bound`: wakes of a partition written and not yet folded, so that a storm of deadlines never stands in the way of
+    what citizens send.
+    """
+
+    def __init__(self, stage: str, clock: Clock, producer: Producer, metrics: Metrics, bound: int) -> None:
+        self._clock, self._producer, self._bound = clock, producer, bound
+        self._stamp = Stamp(stage)
+        self._stage = stage.encode()
+        self._written = metrics.wakes.labels(stage)
+        self._lateness = metrics.lateness.labels(stage)
+
+    def fold(self, lane: LaneWakes, dues: Iterable[tuple[int, bytes]], wakes: int) -> None:
+        """Take note of a committed batch: its new due instants, and how many wakes were in it."""
+        for due, key in dues:
+            lane.index.note(due, key)
+        lane.out = max(0, lane.out - wakes)  # a repeat may come from an earlier owner
+        self.fire(lane)
+
+    def fire(self, lane: LaneWakes) -> None:
+        """Write what is due, as far as the bound allows; what is left follows when these are folded."""
+        if not lane.complete:
+            return
+        try:
+            now = self._clock.now()
+        except ClockNotSetError:
+            return
+        earliest = lane.index.earliest()
+        if earliest is None or earliest > now:
+            lane.fired_to = now
+            return
+        taken, all_taken = lane.index.take(now, self._bound - lane.out, lane.due_of)
+        for due, key in taken:
+            self._write(lane, key, due)
+        if taken:
+            self._written.inc(len(taken))
+            self._lateness.observe((now - min(taken)[0]) / SECOND)
+        lane.out += len(taken)
+        if all_taken:
+            lane.fired_to = now
+        self._producer.poll(0)
+
+    def _write(self, lane: LaneWakes, key: bytes, due: int) -> None:
+        at = self._clock.reached(due)
+        wake = Wake(key.decode(), due, at)
+        event_id = b"%s-%s-%d" % (self._stage, key, due)
+        headers = self._stamp(wake, event_id, key, at, None)
+        self._producer.produce(lane.topic, encode(wake), key, lane.partition, headers=headers, timestamp=at)

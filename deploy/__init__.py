@@ -1,0 +1,1 @@
+"""Where Nivaran runs: embedded services, containers, and the command line's entry."""

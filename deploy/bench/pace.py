@@ -1,0 +1,129 @@
+"""An open loop: complaints sent at instants fixed beforehand, through the gateway or straight into the log."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol, Self
+
+import aiohttp
+from confluent_kafka import Producer
+from msgspec import json
+
+from agents.gateway.log import durable_producer_config
+from agents.gateway.records import Identity, complaint
+from agents.runtime.envelope import Stamp
+from agents.settings import Settings
+from deploy.bench.lab import BenchError
+from schemas.codec import encode
+from schemas.topics import INTAKE_SUBMITTED
+
+LEAD_S: Final = 0.5
+CONNECTIONS: Final = 256
+ANSWER_S: Final = 30.0
+ACCEPTED: Final = 202
+POLL_S: Final = 0.05
+
+
+class Sent(NamedTuple):
+    """A case and the instant (UTC, seconds) at which its complaint was to be sent, however late it was."""
+
+    case: str
+    due: float
+
+
+class Way(Protocol):
+    """How a complaint comes in; `send` returns its case when it is accepted."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def send(self, key: str, body: dict[str, Any]) -> str: ...
+
+
+class Http:
+    """`POST /v1/complaints` over kept connections."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url, self._token = f"{url}/v1/complaints", token
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+            timeout=aiohttp.ClientTimeout(total=ANSWER_S),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def send(self, key: str, body: dict[str, Any]) -> str:
+        call = self._session.post(self._url, data=json.encode(body), headers={"Idempotency-Key": key})
+        async with call as answer:
+            found = await answer.read()
+            if answer.status != ACCEPTED:
+                raise BenchError(f"the gateway answered {answer.status}: {found.decode()[:300]}")
+            return str(json.decode(found)["case"])
+
+
+class Log:
+    """The records the gateway would write, by a producer with its settings."""
+
+    def __init__(self, settings: Settings, identity: Identity) -> None:
+        self._identity, self._stamp = identity, Stamp("bench")
+        self._errors: list[Any] = []
+        self._producer = Producer(durable_producer_config(settings, ANSWER_S, linger_ms=1))
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="delivery-reports", daemon=True)
+
+    async def __aenter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._producer.flush, ANSWER_S)
+        self._ended.set()
+        await asyncio.to_thread(self._thread.join)
+        if self._errors:
+            raise BenchError(f"not everything was written: {self._errors[0]}")
+
+    async def send(self, key: str, body: dict[str, Any]) -> str:
+        now = round(time.time() * 1000)
+        submitted, faults = complaint(body, key, now, self._identity)
+        if submitted is None:
+            raise BenchError(f"the gateway would not take the body: {faults}")
+        subject = submitted.citizen.encode()
+        headers = self._stamp(submitted, f"submitted-{submitted.case}".encode(), subject, submitted.at, None)
+        self._producer.produce(
+            INTAKE_SUBMITTED, encode(submitted), subject, headers=headers, timestamp=now, on_delivery=self._report
+        )
+        return submitted.case
+
+    def _report(self, error: Any, _message: Any) -> None:
+        if error is not None:
+            self._errors.append(error)
+
+    def _serve(self) -> None:
+        while not self._ended.is_set():
+            self._producer.poll(POLL_S)
+
+
+async def paced(way: Way, bodies: Sequence[Mapping[str, Any]], rate: float, run: str) -> list[Sent]:
+    """Send `rate` a second, each at its own instant whatever became of those before; returns when all are accepted."""
+    begin = time.time() + LEAD_S
+    sending: list[asyncio.Task[Sent]] = []
+    async with asyncio.TaskGroup() as group:
+        for number, body in enumerate(bodies):
+            due = begin + number / rate
+            if (rest := due - time.time()) > 0:
+                await asyncio.sleep(rest)
+            sending.append(group.create_task(_one(way.send, f"{run}-{number:07d}", dict(body), due)))
+    return [task.result() for task in sending]
+
+
+async def _one(
+    send: Callable[[str, dict[str, Any]], Awaitable[str]], key: str, body: dict[str, Any], due: float
+) -> Sent:
+    return Sent(await send(key, body), due)

@@ -1,0 +1,266 @@
+"""A whole deployment on this machine: Kafka, Redis, topics, workers, gateway, sandbox; supervised, ended together."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from agents.app import consumed
+from agents.kafka_admin import connected, specs
+from deploy.fleet.service import FleetError, Service
+from deploy.fleet.settle import NotAnsweredError, ends, positions, unsettled
+from deploy.local.kafka import KafkaCluster
+from deploy.local.ports import PortLease
+from deploy.local.redis import RedisServer
+from schemas.base import Wake
+from schemas.codec import encode
+from schemas.topics import CLOCK
+from streams.profiles.load import departments
+
+PORTS: Final = range(23_300, 23_500)
+START_S: Final = 90.0
+SETTLE_S: Final = 180.0
+LOOK_S: Final = 0.02
+SUPERVISE_S: Final = 0.2
+Message = tuple[str, str, bytes, int]
+"""Topic, key, value, event time (UTC ms)."""
+
+
+class Fleet:
+    """`with Fleet(home, roles={"case": 1}) as fleet`: everything up on entry, nothing left behind on exit.
+
+    `begin` (UTC ms) makes time simulated, from there on; None leaves it to the machine's clock.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        roles: Mapping[str, int],
+        begin: int | None = None,
+        partitions: int = 4,
+        brokers: int = 1,
+        lasting: bool = False,
+        sandbox: tuple[str, ...] | None = None,
+        gateway: bool = False,
+        exporter: bool = False,
+        keep: bool = False,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.home, self.partitions, self.now = home.resolve(), partitions, begin
+        self._brokers, self._lasting, self._keep, self._roles = brokers, lasting, keep, dict(roles)
+        self._sandbox, self._gateway, self._exporter = sandbox, gateway, exporter
+        self._environ = dict(environ or {})
+        self.services: dict[str, Service] = {}
+        self._fault: FleetError | None = None
+        self._ended = threading.Event()
+
+    # life
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Bring everything up; returns when every process says that it is ready."""
+        self.kafka = KafkaCluster(
+            self.home / "kafka", brokers=self._brokers, lasting=self._lasting, keep=self._keep
+        ).start()
+        self.redis = RedisServer(self.home / "redis", keep=self._keep).start()
+        replication = 3 if self._brokers == 3 else 1  # noqa: PLR2004 - one or three brokers, one or three copies
+        wanted = specs(departments(), partitions=self.partitions, replication=replication, expire=self.now is None)
+        with connected(self.kafka.bootstrap, START_S) as admin:
+            admin.apply(wanted)
+        self._topics = {name: spec.partitions for name, spec in wanted.items()}
+        self.admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 2})
+        self.producer = Producer({
+            "bootstrap.servers": self.kafka.bootstrap,
+            "partitioner": "murmur2_random",
+            "enable.idempotence": True,
+            "linger.ms": 5,
+            "compression.type": "lz4",
+            "queue.buffering.max.messages": 500_000,
+            "log_level": 2,
+        })  # fmt: skip
+        if self.now is not None:
+            self._tell_time(self.now)
+        self._describe(replication)
+        for service in self.services.values():
+            service.start()
+        self._supervisor = threading.Thread(target=self._supervise, name="fleet", daemon=True)
+        self._supervisor.start()
+        self._wait(
+            lambda: next((f"{each.name} is not ready" for each in self.services.values() if not each.ready), ""),
+            START_S,
+        )
+
+    def stop(self) -> None:
+        """End everything, the readers before what they read from."""
+        self._ended.set()
+        for service in self.services.values():
+            service.ask_to_stop()
+        for service in self.services.values():
+            service.see_out()
+        for server in (getattr(self, "redis", None), getattr(self, "kafka", None)):
+            if server is not None:
+                server.stop()
+        lease = getattr(self, "_lease", None)
+        if lease is not None:
+            lease.release()
+
+    def _describe(self, replication: int) -> None:
+        names = [f"{role}-{number}" for role, count in self._roles.items() for number in range(1, count + 1)]
+        names += ["sms-sandbox"] if self._sandbox is not None else []
+        names += ["gateway"] if self._gateway else []
+        names += ["exporter"] if self._exporter else []
+        self._lease = PortLease(len(names), PORTS)
+        ports = dict(zip(names, self._lease.ports, strict=True))
+        shared = {
+            "NIVARAN_KAFKA": self.kafka.bootstrap,
+            "NIVARAN_REDIS_URL": self.redis.url,
+            "NIVARAN_PARTITIONS": str(self.partitions),
+            "NIVARAN_REPLICATION": str(replication),
+            "NIVARAN_HTTP_HOST": "127.0.0.1",
+            "NIVARAN_CLOCK": "wall" if self.now is None else "simulated",
+            **(
+                {"NIVARAN_SMS_URL": f"http://127.0.0.1:{ports['sms-sandbox']}/messages"}
+                if self._sandbox is not None
+                else {}
+            ),
+            **self._environ,
+        }
+        for name, port in ports.items():
+            self.services[name] = self._service(name, port, {**shared, "NIVARAN_HTTP_PORT": str(port)})
+
+    def _service(self, name: str, port: int, environ: Mapping[str, str]) -> Service:
+        folder = self.home / name
+        # a leftover of a killed run is known by its folder in the command line
+        python = (sys.executable, "-X", f"fleet={folder}", "-m", "deploy.cli")
+        match name:
+            case "gateway" | "exporter":
+                return Service(name, folder, (*python, name), port, environ, "/readyz")
+            case "sms-sandbox":
+                options = ("--port", str(port), "--ledger", str(folder / "ledger.ndjson"), *(self._sandbox or ()))
+                return Service(name, folder, (*python, "sms-sandbox", *options), port, environ, "/ledger")
+            case _:
+                return Service(name, folder, (*python, "worker", name.rpartition("-")[0]), port, environ, "/readyz")
+
+    def _supervise(self) -> None:
+        while not self._ended.wait(SUPERVISE_S):
+            try:
+                for service in self.services.values():
+                    service.supervise()
+            except FleetError as fault:
+                self._fault = fault
+                return
+
+    # work
+
+    @property
+    def workers(self) -> list[Service]:
+        # "sms-sandbox" is no worker of the role "sms"
+        return [each for name, each in self.services.items() if name.rpartition("-")[2].isdigit()]
+
+    @property
+    def restarts(self) -> dict[str, list[int]]:
+        """Exit codes after which processes were started again, by name."""
+        return {name: service.restarts for name, service in self.services.items() if service.restarts}
+
+    def produce(self, messages: Iterable[Message]) -> int:
+        """Write records and wait until Kafka has them all; answers how many."""
+        failed: list[Any] = []
+
+        def report(error: Any, _message: Any) -> None:
+            if error is not None:
+                failed.append(error)
+
+        count = 0
+        for topic, key, value, at in messages:
+            self._produce_one(topic, key.encode(), value, at, report)
+            count += 1
+        left = self.producer.flush(60)
+        if left or failed:
+            raise FleetError(f"{left + len(failed)} of {count} records were not written: {failed[:1]}")
+        return count
+
+    def _produce_one(self, topic: str, key: bytes, value: bytes, at: int, report: Any) -> None:
+        while True:
+            try:
+                self.producer.produce(topic, value, key, timestamp=at, on_delivery=report)
+            except BufferError:
+                self.producer.poll(0.05)
+            else:
+                self.producer.poll(0)
+                return
+
+    def settle(self, timeout: float = SETTLE_S) -> None:
+        """Wait until nothing is left to do at the present instant; raises FleetError saying what is."""
+        self._wait(self.left, timeout)
+
+    def advance(self, to: int, timeout: float = SETTLE_S) -> None:
+        """Move simulated time on (UTC ms), and wait until all that fell due has been dealt with."""
+        self.move(to)
+        self.settle(timeout)
+
+    def move(self, to: int) -> None:
+        """Move simulated time on (UTC ms), and do not wait."""
+        if self.now is None:
+            raise FleetError("time is the machine's own here: a fleet with `begin` has simulated time")
+        self.now = max(self.now, to)
+        self._tell_time(self.now)
+
+    def written(self) -> int:
+        """How many offsets of all topics are taken: records, and a marker per transaction and partition.
+
+        Raises NotAnsweredError.
+        """
+        return sum(ends(self.admin, self._topics).values())
+
+    def lag(self) -> int:
+        """Offsets the workers have still to read, fold and commit. Raises NotAnsweredError."""
+        reached = positions(worker.get("/quiesced") for worker in self.workers)
+        return sum(max(0, end - reached.get(place, 0)) for place, end in self._ends().items())
+
+    def left(self) -> str:
+        """What is left to do at the present instant, in words; empty when nothing is."""
+        try:
+            before = self._ends()
+            found = unsettled([worker.get("/quiesced") for worker in self.workers], before, self.now)
+            return found or ("" if self._ends() == before else "records are still being written")
+        except NotAnsweredError as away:
+            return str(away)
+
+    def _ends(self) -> dict[str, int]:
+        return ends(self.admin, {topic: self._topics[topic] for role in self._roles for topic in consumed(role)})
+
+    def _tell_time(self, now: int) -> None:
+        self.produce([(CLOCK, "clock", encode(Wake("clock", now, now)), now)])
+
+    def _wait(self, look: Any, timeout: float) -> None:
+        """Look again and again until there is nothing to say, or the time is up."""
+        deadline, pause = time.monotonic() + timeout, LOOK_S
+        while found := look():
+            if self._fault is not None:
+                raise self._fault
+            if time.monotonic() > deadline:
+                raise FleetError(f"after {timeout:.0f} s: {found}\n{self._tails()}")
+            time.sleep(pause)
+            pause = min(0.2, pause * 1.5)
+
+    def _tails(self) -> str:
+        return "\n".join(f"--- {each.name}\n{each.process.tail(5)}" for each in self.services.values())

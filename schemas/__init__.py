@@ -1,0 +1,1 @@
+"""What Nivaran says: records, their codec, their topics."""

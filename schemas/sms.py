@@ -1,0 +1,80 @@
+"""An SMS from its request to its receipt; key: the SMS id, which is also the gateway's idempotency key."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from schemas.base import CaseId, Count, Instant, Language, Record, Slug, Token, Wake
+from schemas.intake import Sealed
+
+SmsId = Annotated[str, Meta(max_length=64, description="case id, sequence number of the fact it tells, audience")]
+Audience = Literal["citizen", "officer"]
+Refusal = Literal["accepted", "refused", "unavailable", "unknown"]
+
+
+class SmsRequested(Record, frozen=True, tag="sms.requested.v1"):
+    """Tell one audience of one step of one case; the text is filled and fits its template."""
+
+    id: SmsId
+    case: CaseId
+    system: Slug
+    at: Instant
+    audience: Audience
+    step: Slug
+    language: Language
+    template: str
+    """DLT template id of the operator; a placeholder until the operator's is set."""
+    text: Annotated[str, Meta(min_length=1, max_length=700)]
+    segments: Count
+    office: str | None = None
+    citizen: Token | None = None
+    contact: Sealed | None = None
+    entity: str = ""
+    """DLT principal entity id of the operator; a placeholder until the operator's is set."""
+    header: str = ""
+    """Registered sender name; the sender's own setting where it is empty."""
+
+
+class SmsHandover(Record, frozen=True, tag="sms.handover.v1"):
+    """The sender shall hand this to the gateway now, with the SMS id as idempotency key."""
+
+    request: SmsRequested
+    attempt: Count
+    at: Instant
+
+
+class SmsOutcome(Record, frozen=True, tag="sms.outcome.v1"):
+    """What the gateway answered to a handover: `unknown` is a time-out after which it may or may not have accepted."""
+
+    id: SmsId
+    attempt: Count
+    at: Instant
+    outcome: Refusal
+    code: Annotated[str, Meta(max_length=64)] = ""
+
+
+class SmsReceipt(Record, frozen=True, tag="sms.receipt.v1"):
+    """The gateway's delivery report."""
+
+    id: SmsId
+    at: Instant
+    delivered: bool
+    code: Annotated[str, Meta(max_length=64)] = ""
+
+
+SmsInput = SmsRequested | SmsOutcome | SmsReceipt | Wake
+
+
+class SmsDelivery(Record, frozen=True, tag="sms.delivery.v1"):
+    """A fact in the life of an SMS."""
+
+    id: SmsId
+    case: CaseId
+    system: str
+    at: Instant
+    audience: Audience
+    step: str
+    state: Literal["handed-over", "accepted", "delivered", "failed", "unknown", "repeated"]
+    attempt: Count
+    cause: str
+    code: str = ""

@@ -1,0 +1,22 @@
+"""Names of the topics the code speaks of; each must stand in `topics.toml`, which says everything else about it."""
+
+from typing import Final
+
+INTAKE_SUBMITTED: Final = "grievance.intake.submitted.v1"
+INTAKE_REJECTED: Final = "grievance.intake.rejected.v1"
+CASE_COMMANDS: Final = "grievance.case.commands.v1"
+CASE_EVENTS: Final = "grievance.case.events.v1"
+ESCALATION_RAISED: Final = "grievance.escalation.raised.v1"
+CLUSTER_SIGHTED: Final = "grievance.cluster.sighted.v1"
+CLUSTER_SUGGESTED: Final = "grievance.cluster.suggested.v1"
+SMS_REQUESTED: Final = "grievance.sms.requested.v1"
+SMS_OUTBOX: Final = "grievance.sms.outbox.v1"
+SMS_DELIVERY: Final = "grievance.sms.delivery.v1"
+SLA_FACTS: Final = "grievance.sla.facts.v1"
+SLA_WINDOW: Final = "grievance.sla.window.v1"
+REVIEW_OUTCOMES: Final = "grievance.review.outcomes.v1"
+OFFICE_ACTIVITY: Final = "grievance.office.activity.v1"
+OFFICER_ACTIVITY: Final = "grievance.officer.activity.v1"
+OFFICER_EVENTS: Final = "grievance.officer.events.v1"
+DIRECTORY: Final = "grievance.directory.v1"
+CLOCK: Final = "grievance.clock.v1"

@@ -1,0 +1,1 @@
+"""The case machine: from registration through disposal, feedback and escalation to closing."""

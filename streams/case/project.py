@@ -1,0 +1,120 @@
+"""What is written of decided facts: the case's own log, escalations, clusters, department feeds, SMS, counts."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from schemas import commands as c
+from schemas import events as e
+from schemas import topics as t
+from schemas.base import Place
+from schemas.clusters import ClusterSighting
+from schemas.registry import department_feed
+from streams.case import notify, tally
+from streams.case.state import Case
+from streams.cluster.stage import cluster_key
+from streams.profiles.profile import Profile
+from streams.sla.windows import unit_key
+from streams.stage import Output
+
+
+def project(decided: list[tuple[e.Event, Case, Profile]], command: c.Register | None = None) -> list[Output]:
+    """Facts as records: the case's own log, escalations, the department's feed, SMS to request, counts."""
+    outputs = []
+    for fact, case, profile in decided:
+        outputs.append(Output(t.CASE_EVENTS, fact.case, fact, fact.at))
+        outputs += _told(fact, case, profile, command)
+        outputs += [Output(t.SMS_REQUESTED, sms.id, sms, sms.at) for sms in notify.messages(fact, case, profile)]
+    for count in tally.facts([fact for fact, _, _ in decided]):
+        outputs.append(Output(t.SLA_FACTS, unit_key(count), count, count.at))
+    return outputs
+
+
+def _told(fact: e.Event, case: Case, profile: Profile, command: c.Register | None) -> Iterator[Output]:
+    """What a fact says to those who do not follow the case itself."""
+    match fact:
+        case e.CaseRegistered(place=place) if profile.intake.cluster_days:
+            yield Output(t.CLUSTER_SIGHTED, cluster_key(fact.system, fact.category, place), _sighting(fact), fact.at)
+        case e.CaseRouted(due_at=due_at):
+            yield _assigned(fact, case, "registered", due_at, None if command is None else command.text)
+        case e.CaseTransferred(due_at=due_at) | e.CaseMarked(due_at=due_at) | e.CaseSentBack(due_at=due_at):
+            yield _assigned(fact, case, "transferred", due_at)
+        case e.CaseEscalated(due_at=due_at):
+            yield Output(t.ESCALATION_RAISED, fact.case, _raised(fact, case), fact.at)
+            yield _assigned(fact, case, "escalated", due_at)
+        case e.CaseSentUp(due_at=due_at):
+            yield Output(t.ESCALATION_RAISED, fact.case, _sent_up(fact, case), fact.at)
+            yield _assigned(fact, case, "escalated", due_at)
+        case e.CaseRevived(due_at=due_at):
+            yield _assigned(fact, case, "escalated", due_at)
+        case e.EscalationWithdrawn(due_at=due_at):
+            yield _assigned(fact, case, "withdrawn", due_at)
+        case _:
+            return
+
+
+def _sighting(fact: e.CaseRegistered) -> ClusterSighting:
+    return ClusterSighting(
+        case=fact.case,
+        system=fact.system,
+        category=fact.category,
+        place=fact.place,
+        citizen=fact.citizen,
+        at=fact.at,
+    )
+
+
+def _raised(fact: e.CaseEscalated, case: Case) -> e.EscalationRaised:
+    return e.EscalationRaised(**_gone_up(fact, case), cause=fact.cause, reason=fact.reason, recording=fact.recording)
+
+
+def _sent_up(fact: e.CaseSentUp, case: Case) -> e.EscalationSentUp:
+    return e.EscalationSentUp(**_gone_up(fact, case), condition=fact.condition)
+
+
+def _gone_up(fact: e.CaseEscalated | e.CaseSentUp, case: Case) -> dict[str, Any]:
+    """What both records of a case that has gone up say of it."""
+    return {
+        "case": fact.case,
+        "seq": fact.seq,
+        "at": fact.at,
+        "system": fact.system,
+        "case_type": fact.case_type,
+        "district": fact.district,
+        "department": fact.department,
+        "category": case.category,
+        "from_level": fact.from_level,
+        "to_level": fact.to_level,
+        "from_office": fact.from_office,
+        "to_office": fact.to_office,
+        "age_ms": fact.age_ms,
+        "due_at": fact.due_at,
+        "because": fact.because,
+    }
+
+
+def _assigned(
+    fact: e.Event, case: Case, because_of: e.AssignmentStep, due_at: int | None, text: str | None = None
+) -> Output:
+    assigned = e.DepartmentAssigned(
+        case=fact.case,
+        seq=fact.seq,
+        at=fact.at,
+        system=fact.system,
+        case_type=fact.case_type,
+        department=fact.department,
+        category=case.category,
+        place=Place(fact.district, case.units),
+        level=fact.level,
+        office=fact.office,
+        due_at=due_at,
+        step=because_of,
+        because=fact.because,
+        text=text,
+    )
+    return Output(_feed(fact.department), fact.case, assigned, fact.at)
+
+
+@lru_cache(maxsize=1024)
+def _feed(department: str) -> str:
+    return department_feed(department)

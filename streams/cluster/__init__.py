@@ -1,0 +1,1 @@
+"""Clusters: cases of different citizens about one place and category."""

@@ -1,0 +1,1 @@
+"""SLA windows: counts per unit and local hour, day and month, by event time."""

@@ -1,0 +1,1 @@
+"""SMS: one chain of handovers per message, from request to receipt."""

@@ -1,0 +1,110 @@
+"""Due instants: nothing early, nothing forgotten, nothing for a deadline that moved, no more than the bound."""
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.clock import SimulatedClock
+from agents.runtime.metrics import Metrics
+from agents.runtime.wakes import DueIndex, LaneWakes, Waker
+
+
+def index_of(dues: dict[bytes, int]) -> DueIndex:
+    index = DueIndex()
+    for key, due in dues.items():
+        index.note(due, key)
+    return index
+
+
+@given(
+    dues=st.dictionaries(st.binary(min_size=1, max_size=3), st.integers(0, 9000), max_size=60),
+    moments=st.lists(st.integers(0, 9500), min_size=1, max_size=12),
+    most=st.integers(1, 10),
+)
+def test_each_key_is_taken_once_when_its_millisecond_has_come(
+    dues: dict[bytes, int], moments: list[int], most: int
+) -> None:
+    index, taken = index_of(dues), set[bytes]()
+    for now in sorted(moments):
+        complete = False
+        while not complete:
+            due_keys, complete = index.take(now, most, dues.get)
+            assert len(due_keys) <= most
+            assert all(due <= now for due, _ in due_keys)
+            assert not taken & {key for _, key in due_keys}
+            taken |= {key for _, key in due_keys}
+        assert taken == {key for key, due in dues.items() if due <= now}
+
+
+def test_a_deadline_that_moved_fires_at_its_new_instant_only() -> None:
+    index = index_of({b"a": 1500, b"b": 1500})
+    index.note(3500, b"a")
+    now = {b"a": 3500, b"b": 1500}
+    assert index.take(2000, 9, now.get) == ([(1500, b"b")], True)
+    assert index.take(3499, 9, now.get) == ([], True)
+    assert index.take(3500, 9, now.get) == ([(3500, b"a")], True)
+    assert index.earliest() is None
+
+
+def test_a_key_that_was_forgotten_does_not_fire() -> None:
+    assert index_of({b"a": 10}).take(1000, 9, lambda _: None) == ([], True)
+
+
+class Written:
+    """Stands in for a producer."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[str, dict[str, Any], bytes, int, int]] = []
+
+    def produce(self, topic: str, value: bytes, key: bytes, partition: int, *, headers: object, timestamp: int) -> None:
+        self.records.append((topic, json.loads(value), key, partition, timestamp))
+
+    def poll(self, _: float) -> None: ...
+
+
+def waker(bound: int = 100) -> tuple[Waker, SimulatedClock, Written]:
+    clock, written = SimulatedClock("nowhere:1"), Written()
+    return Waker("toy", clock, written, Metrics(), bound), clock, written
+
+
+def test_with_simulated_time_a_wake_says_the_instant_that_was_due_not_where_the_clock_leapt_to() -> None:
+    fires, clock, written = waker()
+    lane = LaneWakes("t.in.v1", 2, {b"a": 7000, b"b": 2000}.get, index_of({b"a": 7000, b"b": 2000}))
+    fires.fire(lane)
+    assert (written.records, lane.fired_to) == ([], -1)
+    clock.moved(5000)
+    clock.moved(9000)
+    fires.fire(lane)
+    assert sorted(record[1]["now_at"] for record in written.records) == [5000, 7000]
+    assert lane.fired_to == 9000
+    clock.moved(8000)
+    assert clock.now() == 9000
+
+
+def test_nothing_is_written_before_the_instants_of_all_states_are_known() -> None:
+    fires, clock, written = waker()
+    lane = LaneWakes("t.in.v1", 2, {b"a": 1000}.get, index_of({b"a": 1000}), complete=False)
+    clock.moved(2000)
+    fires.fire(lane)
+    fires.fold(lane, [], 0)
+    assert (written.records, lane.fired_to) == ([], -1)
+    lane.complete = True
+    fires.fire(lane)
+    assert (len(written.records), lane.fired_to) == (1, 2000)
+
+
+def test_no_more_wakes_are_out_than_the_bound_and_folding_them_lets_more_follow() -> None:
+    fires, clock, written = waker(bound=10)
+    dues = {b"%d" % n: 1000 + n for n in range(25)}
+    lane = LaneWakes("t.in.v1", 2, dues.get, index_of(dues))
+    clock.moved(2000)
+    fires.fire(lane)
+    assert (len(written.records), lane.out, lane.fired_to) == (10, 10, -1)
+    fires.fire(lane)
+    assert len(written.records) == 10
+    fires.fold(lane, [], 10)
+    fires.fold(lane, [], 10)
+    assert (len(written.records), lane.fired_to) == (25, 2000)
+    assert {record[2] for record in written.records} == dues.keys()

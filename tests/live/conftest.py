@@ -1,0 +1,17 @@
+"""Fixtures of the live tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.kafka import KafkaCluster
+from tests.live.bench import Bench
+
+
+@pytest.fixture
+def bench(kafka: KafkaCluster, tmp_path: Path) -> Iterator[Bench]:
+    """A toy flow on the broker all tests share."""
+    bench = Bench(kafka.bootstrap, tmp_path)
+    yield bench
+    bench.end()

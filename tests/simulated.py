@@ -1,0 +1,26 @@
+"""Weeks of simulated input played in memory: the logs, and the read model folded from them."""
+
+from agents.audit.board import Shadow, shadow
+from agents.audit.memory import MemoryLog
+from agents.simulate.door import Door, stand_in_identity
+from agents.simulate.generate import Simulation
+from agents.simulate.playback import Playback
+from streams.profiles.load import profile
+from streams.topology import STAGES
+
+
+def played(seed: int, scale: float, days: int | None = None) -> MemoryLog:
+    """The logs after the simulation's end; what cannot be decoded gets into no log in memory."""
+    simulation = Simulation(profile("up-1076"), seed, scale=scale, days=days)
+    log = MemoryLog(STAGES)
+    playback = Playback(log.stages, Door(stand_in_identity()), simulation.truth.start_at, log.on_write)
+    log.driver = playback.driver
+    for line in simulation:
+        if line.way != "wire":
+            playback.play(line)
+    playback.finish(simulation.truth.end_at)
+    return log
+
+
+def folded(log: MemoryLog) -> Shadow:
+    return shadow(log)
