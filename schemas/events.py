@@ -45,10 +45,11 @@ class CaseEvent(Record, frozen=True):
     office: str
     """The office that owns the case after this fact."""
     because: Because
+    channel: Channel | None
+    """Through which the complaint came (R02); None of a case that was never registered."""
 
 
 class CaseRegistered(CaseEvent, frozen=True, tag="case.registered.v1"):
-    channel: Channel
     category: Slug
     place: Place
     citizen: Token
@@ -63,8 +64,9 @@ class CaseRegistered(CaseEvent, frozen=True, tag="case.registered.v1"):
 
 
 class DuplicateLinked(CaseEvent, frozen=True, tag="case.duplicate-linked.v1"):
+    """`channel` is that of the duplicate."""
+
     duplicate: CaseId
-    channel: Channel
 
 
 class CaseRouted(CaseEvent, frozen=True, tag="case.routed.v1"):
@@ -303,6 +305,8 @@ class DisposalGraded(CaseEvent, frozen=True, tag="case.graded.v1"):
     disposed_level: Level
     """The level whose disposal it is about."""
     text: LongText | None = None
+    given: Grade | None = None
+    """What the senior gave, where missing evidence lowered it."""
 
 
 class CaseRedated(CaseEvent, frozen=True, tag="case.redated.v1"):
@@ -350,6 +354,8 @@ class EscalationRaised(Record, frozen=True, tag="escalation.raised.v1"):
     because: Because
     reason: DissatisfactionReason | None = None
     recording: Recording | None = None
+    channel: Channel | None = None
+    """Through which the complaint came."""
 
 
 class EscalationSentUp(Record, frozen=True, tag="escalation.sent-up.v1"):
@@ -371,6 +377,8 @@ class EscalationSentUp(Record, frozen=True, tag="escalation.sent-up.v1"):
     age_ms: Count
     due_at: Instant | None
     because: Because
+    channel: Channel | None = None
+    """Through which the complaint came."""
 
 
 AssignmentStep = Literal["registered", "transferred", "escalated", "withdrawn"]

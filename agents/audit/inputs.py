@@ -19,9 +19,18 @@ from schemas.registry import dead_letters
 
 Place = tuple[int, int]
 """Partition and offset."""
+
+
+class Named(msgspec.Struct):
+    """The part of a record that says through which channel it came."""
+
+    channel: str
+
+
 _decode_command: Final[Callable[[bytes], Any]] = decoder(c.CaseCommand)
 _decode_event: Final[Callable[[bytes], Any]] = decoder(e.Event)
 _decode_outcome: Final[Callable[[bytes], Any]] = decoder(IntakeOutcome)
+_decode_named: Final = msgspec.json.Decoder(Named).decode
 BY_COMMAND: Final = frozenset({*TAKEN, e.CaseRegistered, e.DuplicateLinked, e.CommandRejected})
 """Facts that answer exactly one command."""
 SOURCE_OF_INTAKE: Final = "/nivaran/intake"
@@ -32,21 +41,25 @@ def submissions(log: Log) -> Result:
     findings, figures = Findings(), Counter[str]()
     done = log.done("intake")
     waiting: dict[Place, int] = {}
+    channels: dict[Place, str | None] = {}
     for entry in log.read(t.INTAKE_SUBMITTED):
         if any(name == "ce_type" and value.endswith(b".wake.v1") for name, value in entry.headers):
             continue
         if done is None or entry.offset < done.get(entry.partition, 0):
             figures["submissions"] += 1
             waiting[entry.partition, entry.offset] = 0
+            channels[entry.partition, entry.offset] = _channel(entry)
         else:
             figures["not folded yet"] += 1
-    for outcome, place, where in _outcomes(log):
+    for outcome, place, where, channel in _outcomes(log):
         if place not in waiting:
             if done is None:
                 findings.add(f"{where}: answers no submission")
             continue
         waiting[place] += 1
         figures[outcome] += 1
+        if channel is not None and channel != channels[place]:
+            findings.add(f"{where}: channel {channel}, submitted by {channels[place]}")
     for (partition, offset), answers in waiting.items():
         if answers != 1:
             findings.add(f"{t.INTAKE_SUBMITTED}/{partition}/{offset}: {answers} answers, not 1")
@@ -55,12 +68,22 @@ def submissions(log: Log) -> Result:
     )
 
 
-def _outcomes(log: Log) -> Iterator[tuple[str, Place, str]]:
+def _channel(entry: Entry) -> str | None:
+    """The channel a submission, or what intake made of it, names; None of one that cannot be read."""
+    try:
+        return _decode_named(entry.value or b"").channel
+    except msgspec.DecodeError:
+        return None
+
+
+def _outcomes(log: Log) -> Iterator[tuple[str, Place, str, str | None]]:
+    """What intake answered, the submission's place, where the answer stands, and the channel it names."""
     for entry in log.read(t.CASE_COMMANDS):
         if header(entry, "ce_source") == SOURCE_OF_INTAKE:
             _, partition, offset, _ = header(entry, "ce_id").rsplit("-", 3)
             opened = header(entry, "ce_type").endswith("case.register.v1")
-            yield "accepted" if opened else "duplicate", (int(partition), int(offset)), entry.place
+            place = int(partition), int(offset)
+            yield "accepted" if opened else "duplicate", place, entry.place, _channel(entry)
     for entry in log.read(t.INTAKE_REJECTED):
         outcome = _decode_outcome(entry.value or b"")
         _, partition, offset = outcome.cause.split("/")
@@ -68,9 +91,10 @@ def _outcomes(log: Log) -> Iterator[tuple[str, Place, str]]:
             "rejected" if isinstance(outcome, IntakeRejected) else "repeated",
             (int(partition), int(offset)),
             entry.place,
+            None,
         )
     for entry in log.read(dead_letters(t.INTAKE_SUBMITTED)):
-        yield "dead-lettered", dead_place(entry), entry.place
+        yield "dead-lettered", dead_place(entry), entry.place, None
 
 
 def dead_place(entry: Entry) -> Place:
@@ -84,17 +108,20 @@ def commands(log: Log) -> Result:
     done = log.done("case")
     dead = {dead_place(entry) for entry in log.read(dead_letters(t.CASE_COMMANDS))}
     open_questions: defaultdict[str, int] = defaultdict(int)
+    told, recorded = Counter[str](), Counter[str]()
     for entry in log.read(t.CASE_COMMANDS):
         if done is not None and entry.offset >= done.get(entry.partition, 0):
             figures["not folded yet"] += 1
         elif (entry.partition, entry.offset) in dead:
             figures["dead-lettered"] += 1
         else:
-            _ask(entry, open_questions, figures)
+            _ask(entry, open_questions, figures, told)
     known: set[str] = set()
     for fact in _facts(log, done):
         if isinstance(fact, e.CaseRegistered):
             known.add(fact.case)
+        if isinstance(fact, e.CaseRegistered | e.DuplicateLinked):
+            recorded[f"by {fact.channel}"] += 1
         if type(fact) in BY_COMMAND or (isinstance(fact, e.FeedbackAttempted) and fact.outcome == "unreachable"):
             open_questions[fact.case] -= 1
             figures["rejected" if isinstance(fact, e.CommandRejected) else "taken"] += 1
@@ -103,10 +130,15 @@ def commands(log: Log) -> Result:
             figures["waiting"] += left
         elif left:
             findings.add(f"case {case}: {abs(left)} {'commands without' if left > 0 else 'more facts than'} answers")
-    return findings.result("commands", "each taken, rejected or a dead letter, by exactly one fact", dict(figures))
+    for channel in told.keys() | recorded.keys():
+        missing = told[channel] - recorded[channel]
+        if missing < 0 or missing > figures["waiting"]:
+            findings.add(f"{channel}: {told[channel]} cases and duplicates told, {recorded[channel]} recorded")
+    promise = "each taken, rejected or a dead letter, by exactly one fact; as many of each channel as came in"
+    return findings.result("commands", promise, {**figures, **recorded})
 
 
-def _ask(entry: Entry, open_questions: defaultdict[str, int], figures: Counter[str]) -> None:
+def _ask(entry: Entry, open_questions: defaultdict[str, int], figures: Counter[str], told: Counter[str]) -> None:
     try:
         command = _decode_command(entry.value or b"")
     except msgspec.DecodeError:
@@ -116,6 +148,8 @@ def _ask(entry: Entry, open_questions: defaultdict[str, int], figures: Counter[s
     if not isinstance(command, Wake):
         figures["commands"] += 1
         open_questions[command.case] += 1
+        if isinstance(command, c.Register | c.LinkDuplicate):
+            told[f"by {command.channel}"] += 1
 
 
 def _facts(log: Log, done: Any) -> Iterator[Any]:

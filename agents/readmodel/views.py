@@ -30,7 +30,7 @@ class CaseView(Struct, frozen=True, omit_defaults=True):
     case: str
     system: str
     case_type: CaseType
-    channel: Channel
+    channel: Channel | None
     category: str
     district: int
     units: dict[str, str]

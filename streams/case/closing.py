@@ -1,6 +1,8 @@
 """Endings that need a senior office or settle nothing: reports to approve, special and forced closing, grades."""
 
-from schemas.base import Place
+from typing import get_args
+
+from schemas.base import Grade, Place
 from schemas.commands import DecideClose, Dispose, ForceClose, GradeDisposal, ProposeClose, TellCitizen
 from schemas.events import CitizenTold, CloseProposed, CloseReturned, DisposalGraded, ForceClosed, SpecialClosed
 from streams.case.route import route
@@ -95,6 +97,18 @@ def force(turn: Turn, command: ForceClose) -> None:
 
 
 def grade(turn: Turn, command: GradeDisposal) -> None:
-    """The grade counts at the level that made the disposal, wherever the case is now."""
-    head, level = turn.head("graded-by-senior", command.at), turn.case.disposed_level
-    turn.tell(DisposalGraded(*head, by=command.by, grade=command.grade, disposed_level=level, text=command.text))
+    """The grade counts at the level that made the disposal, wherever the case is now; missing evidence lowers it."""
+    case, grades = turn.case, get_args(Grade)
+    missing = set(turn.profile.closing.evidence) - set(case.evidence)
+    counted: Grade = grades[min(grades.index(command.grade) + len(missing), len(grades) - 1)]
+    lowered = counted != command.grade
+    turn.tell(
+        DisposalGraded(
+            *turn.head("graded-lower-without-evidence" if lowered else "graded-by-senior", command.at),
+            by=command.by,
+            grade=counted,
+            disposed_level=case.disposed_level,
+            text=command.text,
+            given=command.grade if lowered else None,
+        )
+    )

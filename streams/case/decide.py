@@ -28,8 +28,8 @@ class Row(NamedTuple):
 
 
 def _duplicate(turn: Turn, command: c.LinkDuplicate) -> None:
-    head = turn.head("same-citizen-same-matter", command.at)
-    turn.tell(DuplicateLinked(*head, duplicate=command.duplicate, channel=command.channel))
+    head = turn.head("same-citizen-same-matter", command.at, channel=command.channel)
+    turn.tell(DuplicateLinked(*head, duplicate=command.duplicate))
 
 
 OPEN: frozenset[Status] = frozenset({"open"})

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from schemas import events as e
 from streams.case.state import Before, Case, Proposal
 from streams.profiles.profile import Profile
+from streams.profiles.rules import Evidence
 
 Change = Callable[[Case, Any, Profile], dict[str, Any]]
 
@@ -75,7 +76,13 @@ def _disposed(_case: Case, fact: e.CaseDisposed, _profile: Profile) -> dict[str,
         "proposal": None,
         "graded": False,
         "disposed_level": fact.level,
+        "evidence": _evidence(fact),
     }
+
+
+def _evidence(fact: e.CaseDisposed) -> tuple[Evidence, ...]:
+    told: dict[Evidence, bool] = {"site-visit": fact.site_visit, "talked-to-complainant": fact.talked_to_complainant}
+    return tuple(kind for kind, given in told.items() if given)
 
 
 def _call_due(_case: Case, fact: e.FeedbackCallDue, profile: Profile) -> dict[str, Any]:

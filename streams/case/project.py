@@ -90,6 +90,7 @@ def _gone_up(fact: e.CaseEscalated | e.CaseSentUp, case: Case) -> dict[str, Any]
         "age_ms": fact.age_ms,
         "due_at": fact.due_at,
         "because": fact.because,
+        "channel": fact.channel,
     }
 
 

@@ -38,6 +38,7 @@ def opened(command: Register, profile: Profile) -> Case:
         citizen=command.citizen,
         language=command.language,
         contact=command.contact,
+        channel=command.channel,
     )
 
 
@@ -60,7 +61,6 @@ def register(turn: Turn, command: Register, early: tuple[bytes, ...]) -> None:
     turn.tell(
         CaseRegistered(
             *turn.head(rule, at, level=level, office=office.id),
-            channel=command.channel,
             category=command.category,
             place=place,
             citizen=command.citizen,

@@ -100,7 +100,7 @@ def _never_registered(case: Case, origin: Origin) -> list[Output]:
         command = decode_early(raw)
         because = Because("never-registered", "none", origin.id)
         rejected = e.CommandRejected(
-            case.id, 0, command.at, "unknown", "complaint", 0, "unknown", 0, "none", because,
+            case.id, 0, command.at, "unknown", "complaint", 0, "unknown", 0, "none", because, None,
             command=tag(command), command_id=command.id, reason="unknown-case",
         )  # fmt: skip
         outputs.append(Output(t.CASE_EVENTS, case.id, rejected, command.at))

@@ -6,8 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from schemas.base import Actor, CaseId, CaseType, Instant, Language
+from schemas.base import Actor, CaseId, CaseType, Channel, Instant, Language
 from streams.profiles.due import Kind
+from streams.profiles.rules import Evidence
 
 Status = Literal["expected", "open", "disposed", "closed", "recorded"]
 """`expected`: commands wait for the registration; `recorded`: no clock runs (information, suggestion)."""
@@ -91,6 +92,10 @@ class Case(Struct, frozen=True, array_like=True):
     """The last disposal has its grade."""
     disposed_level: int = 0
     """The level that made the last disposal."""
+    evidence: tuple[Evidence, ...] = ()
+    """What the last disposal told of."""
+    channel: Channel | None = None
+    """Through which it came; None while the registration is expected."""
 
     @property
     def kind(self) -> Kind:

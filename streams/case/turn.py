@@ -1,12 +1,12 @@
 """A decision under way: the case as folded so far, and the facts decided for it."""
 
-from schemas.base import Because, CaseType
+from schemas.base import Because, CaseType, Channel
 from schemas.events import Event
 from streams.case.evolve import evolve
 from streams.case.state import Case
 from streams.profiles.profile import Profile
 
-Head = tuple[str, int, int, str, CaseType, int, str, int, str, Because]
+Head = tuple[str, int, int, str, CaseType, int, str, int, str, Because, Channel | None]
 """The fields every case event begins with, in their order."""
 
 
@@ -36,6 +36,7 @@ class Turn:
         department: str | None = None,
         district: int | None = None,
         seq: int | None = None,
+        channel: Channel | None = None,
     ) -> Head:
         """The common fields of the next fact; those it changes are given."""
         case = self.case
@@ -50,6 +51,7 @@ class Turn:
             case.level if level is None else level,
             case.office if office is None else office,
             Because(rule, self.profile.version, self.cause),
+            channel or case.channel,
         )
 
     def tell(self, fact: Event) -> None:

@@ -93,6 +93,9 @@ class ForceClose(Struct, frozen=True, forbid_unknown_fields=True):
     """The officer is named, not the office alone."""
 
 
+Evidence = Literal["site-visit", "talked-to-complainant"]
+
+
 class ClosingRule(Struct, frozen=True, forbid_unknown_fields=True):
     """How cases end, beside a disposal that the citizen confirms."""
 
@@ -104,6 +107,8 @@ class ClosingRule(Struct, frozen=True, forbid_unknown_fields=True):
     """A disposal by an office below this level is a report, which an office of this level approves or returns."""
     graded: bool = False
     """Seniors grade disposals A, B or C."""
+    evidence: tuple[Evidence, ...] = ()
+    """What a disposal must tell of: each thing that is missing lowers its grade by a letter."""
     special: SpecialClose | None = None
     forced: ForceClose | Literal["forbidden"] = "forbidden"
 

@@ -20,6 +20,7 @@ from agents.simulate.door import Door, stand_in_identity
 from agents.simulate.generate import Simulation
 from agents.simulate.playback import Playback
 from agents.simulate.truth import differences
+from schemas import commands as c
 from schemas import events as e
 from schemas import topics as t
 from schemas.base import Wake
@@ -180,6 +181,22 @@ def test_a_submission_without_an_answer_is_found(log: Tampered) -> None:
     found = wrong(log, "submissions")["submissions"]
     assert found.wrong == 1
     assert "0 answers, not 1" in found.problems[0]
+
+
+def test_r02_a_channel_that_does_not_reconcile_is_named(log: Tampered) -> None:
+    at = log.find(t.CASE_EVENTS, lambda fact: isinstance(fact, e.CaseRegistered) and fact.channel == "call")
+    fact = decode_event(log.entries[t.CASE_EVENTS][at].value or b"")
+    log.put(t.CASE_EVENTS, at, encode(replace(fact, channel="email")))
+    problems = wrong(log, "commands")["commands"].problems
+    assert {problem.split(":")[0] for problem in problems} == {"by call", "by email"}
+
+
+def test_r02_a_case_of_another_channel_than_its_submission_is_found(log: Tampered) -> None:
+    decode = decoder(c.CaseCommand)
+    at = log.find(t.CASE_COMMANDS, lambda command: isinstance(command, c.Register), decode)
+    command = decode(log.entries[t.CASE_COMMANDS][at].value or b"")
+    log.put(t.CASE_COMMANDS, at, encode(replace(command, channel="email")))
+    assert f"channel email, submitted by {command.channel}" in wrong(log, "submissions")["submissions"].problems[0]
 
 
 def test_a_command_without_an_answer_is_found(log: Tampered) -> None:
