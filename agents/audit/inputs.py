@@ -102,54 +102,68 @@ def dead_place(entry: Entry) -> Place:
     return int(header(entry, "x-dlq-original-partition")), int(header(entry, "x-dlq-original-offset"))
 
 
+class _Questions:
+    """Commands as questions, facts as their answers; cases told and recorded, by channel."""
+
+    def __init__(self) -> None:
+        self.figures = Counter[str]()
+        self.unanswered: defaultdict[str, int] = defaultdict(int)
+        self.known: set[str] = set()
+        self.told, self.recorded = Counter[str](), Counter[str]()
+
+    def ask(self, entry: Entry) -> None:
+        try:
+            command = _decode_command(entry.value or b"")
+        except msgspec.DecodeError:
+            self.figures["unreadable"] += 1
+            self.unanswered[entry.place] += 1
+            return
+        if isinstance(command, Wake):
+            return
+        self.figures["commands"] += 1
+        self.unanswered[command.case] += 1
+        if isinstance(command, c.Register | c.LinkDuplicate):
+            self.told[f"by {command.channel}"] += 1
+
+    def answer(self, fact: Any) -> None:
+        if isinstance(fact, e.CaseRegistered):
+            self.known.add(fact.case)
+        if isinstance(fact, e.CaseRegistered | e.DuplicateLinked):
+            self.recorded[f"by {fact.channel}"] += 1
+        if type(fact) in BY_COMMAND or (isinstance(fact, e.FeedbackAttempted) and fact.outcome == "unreachable"):
+            self.unanswered[fact.case] -= 1
+            self.figures["rejected" if isinstance(fact, e.CommandRejected) else "taken"] += 1
+
+    def problems(self) -> Iterator[str]:
+        for case, left in self.unanswered.items():
+            if left > 0 and case not in self.known:
+                self.figures["waiting"] += left
+            elif left:
+                yield f"case {case}: {abs(left)} {'commands without' if left > 0 else 'more facts than'} answers"
+        for channel in self.told.keys() | self.recorded.keys():
+            told, recorded = self.told[channel], self.recorded[channel]
+            if not 0 <= told - recorded <= self.figures["waiting"]:
+                yield f"{channel}: {told} cases and duplicates told, {recorded} recorded"
+
+
 def commands(log: Log) -> Result:
     """Each command taken or rejected by one fact of its case, or a dead letter; else it waits for a registration."""
-    findings, figures = Findings(), Counter[str]()
+    findings, questions = Findings(), _Questions()
     done = log.done("case")
     dead = {dead_place(entry) for entry in log.read(dead_letters(t.CASE_COMMANDS))}
-    open_questions: defaultdict[str, int] = defaultdict(int)
-    told, recorded = Counter[str](), Counter[str]()
     for entry in log.read(t.CASE_COMMANDS):
         if done is not None and entry.offset >= done.get(entry.partition, 0):
-            figures["not folded yet"] += 1
+            questions.figures["not folded yet"] += 1
         elif (entry.partition, entry.offset) in dead:
-            figures["dead-lettered"] += 1
+            questions.figures["dead-lettered"] += 1
         else:
-            _ask(entry, open_questions, figures, told)
-    known: set[str] = set()
+            questions.ask(entry)
     for fact in _facts(log, done):
-        if isinstance(fact, e.CaseRegistered):
-            known.add(fact.case)
-        if isinstance(fact, e.CaseRegistered | e.DuplicateLinked):
-            recorded[f"by {fact.channel}"] += 1
-        if type(fact) in BY_COMMAND or (isinstance(fact, e.FeedbackAttempted) and fact.outcome == "unreachable"):
-            open_questions[fact.case] -= 1
-            figures["rejected" if isinstance(fact, e.CommandRejected) else "taken"] += 1
-    for case, left in open_questions.items():
-        if left > 0 and case not in known:
-            figures["waiting"] += left
-        elif left:
-            findings.add(f"case {case}: {abs(left)} {'commands without' if left > 0 else 'more facts than'} answers")
-    for channel in told.keys() | recorded.keys():
-        missing = told[channel] - recorded[channel]
-        if missing < 0 or missing > figures["waiting"]:
-            findings.add(f"{channel}: {told[channel]} cases and duplicates told, {recorded[channel]} recorded")
+        questions.answer(fact)
+    for problem in questions.problems():
+        findings.add(problem)
     promise = "each taken, rejected or a dead letter, by exactly one fact; as many of each channel as came in"
-    return findings.result("commands", promise, {**figures, **recorded})
-
-
-def _ask(entry: Entry, open_questions: defaultdict[str, int], figures: Counter[str], told: Counter[str]) -> None:
-    try:
-        command = _decode_command(entry.value or b"")
-    except msgspec.DecodeError:
-        figures["unreadable"] += 1
-        open_questions[entry.place] += 1
-        return
-    if not isinstance(command, Wake):
-        figures["commands"] += 1
-        open_questions[command.case] += 1
-        if isinstance(command, c.Register | c.LinkDuplicate):
-            told[f"by {command.channel}"] += 1
+    return findings.result("commands", promise, {**questions.figures, **questions.recorded})
 
 
 def _facts(log: Log, done: Any) -> Iterator[Any]:
