@@ -356,6 +356,10 @@ class EscalationRaised(Record, frozen=True, tag="escalation.raised.v1"):
     recording: Recording | None = None
     channel: Channel | None = None
     """Through which the complaint came."""
+    restricted: Slug | None = None
+    """The class of cases it is of that not everybody may see."""
+    visible_to: tuple[Slug, ...] = ()
+    """Roles that may see it, where it is restricted."""
 
 
 class EscalationSentUp(Record, frozen=True, tag="escalation.sent-up.v1"):
@@ -379,6 +383,10 @@ class EscalationSentUp(Record, frozen=True, tag="escalation.sent-up.v1"):
     because: Because
     channel: Channel | None = None
     """Through which the complaint came."""
+    restricted: Slug | None = None
+    """The class of cases it is of that not everybody may see."""
+    visible_to: tuple[Slug, ...] = ()
+    """Roles that may see it, where it is restricted."""
 
 
 AssignmentStep = Literal["registered", "transferred", "escalated", "withdrawn"]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from schemas.base import Actor, CaseId, Count, Instant, LongText, Record, Recording, Sha256
+from schemas.base import Actor, CaseId, Count, Instant, LongText, Record, Recording, Sha256, Slug
 from schemas.commands import CommandId
 
 Day = Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", description="a local date of the system's zone")]
@@ -45,6 +45,8 @@ class StallingChecked(Reviewed, frozen=True, tag="review.stalling-checked.v1"):
     action: Literal["none", "notice", "explanation-sought", "charge-sheet"] = "none"
     """What follows for the office; the action itself is a record of the officers."""
     text: LongText | None = None
+    restricted: Slug | None = None
+    """The class of cases it is of that not everybody may see."""
 
 
 class CalledBack(Reviewed, frozen=True, tag="review.called-back.v1"):
@@ -53,6 +55,8 @@ class CalledBack(Reviewed, frozen=True, tag="review.called-back.v1"):
     answer: Literal["satisfied", "dissatisfied", "unreachable"]
     recording: Recording | None = None
     text: LongText | None = None
+    restricted: Slug | None = None
+    """The class of cases it is of that not everybody may see."""
 
 
 ReviewOutcome = StallingChecked | CalledBack

@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from agents.cli.reviewing import answered, district_of, redis_option, told
+from agents.cli.reviewing import answered, district_of, redis_option, sees_option, told
 from agents.cli.shared import json_option, kafka_option, print_json, settings_with
 from agents.clock import clock_of
 from agents.readmodel.district import read_board, systems_of
@@ -29,11 +29,19 @@ SHOWN: Final = 8
     "--every", type=click.FloatRange(0.2, 3600), default=2.0, show_default=True, help="Seconds between looks."
 )
 @click.option("--once", is_flag=True, help="Look once, also on a terminal.")
+@sees_option
 @redis_option
 @kafka_option
 @json_option
 def board(
-    district: int, system: str | None, every: float, once: bool, redis_url: str | None, kafka: str | None, as_json: bool
+    district: int,
+    system: str | None,
+    every: float,
+    once: bool,
+    sees: tuple[str, ...],
+    redis_url: str | None,
+    kafka: str | None,
+    as_json: bool,
 ) -> None:
     """Show a district now: department x level x age, today's counts, defaulters, and offices that have not looked.
 
@@ -56,7 +64,7 @@ def board(
             at = told(clock)
 
             async def ask(source: Source) -> list[DistrictBoard]:
-                return [await read_board(source, each, district, at) for each in systems]
+                return [await read_board(source, each, district, at, frozenset(sees)) for each in systems]
 
             return answered(ask, "board", redis_url, kafka)
 

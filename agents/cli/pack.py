@@ -14,6 +14,7 @@ from agents.cli.reviewing import (
     month_option,
     profile_of,
     redis_option,
+    sees_option,
     system_option,
 )
 from agents.cli.shared import json_option, kafka_option, print_json
@@ -37,6 +38,7 @@ AUDIENCES: Final[tuple[Audience, ...]] = ("dm", "acs", "cs", "cm")
               help="Default: dm with a district, acs with a department, else cm.")  # fmt: skip
 @click.option("--language", type=click.Choice(["hi", "en", "both"]), default="both", show_default=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("var/packs"), show_default=True)
+@sees_option
 @from_option
 @redis_option
 @kafka_option
@@ -50,6 +52,7 @@ def pack(
     audience: Audience | None,
     language: str,
     out: Path,
+    sees: tuple[str, ...],
     origin: str,
     redis_url: str | None,
     kafka: str | None,
@@ -70,7 +73,7 @@ def pack(
     profile = profile_of(system)
     reader, scope = _scope(profile, audience, district, department)
     material = answered(
-        lambda source: gather(source, profile, reader, scope, month, as_of), origin, redis_url, kafka
+        lambda source: gather(source, profile, reader, scope, month, as_of, frozenset(sees)), origin, redis_url, kafka
     )  # fmt: skip
     languages = ("hi", "en") if language == "both" else (language,)
     written = [path for each in languages for path in write(material, cast("Language", each), out)]

@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from agents.cli.reviewing import (
     answered,
@@ -16,6 +17,7 @@ from agents.cli.reviewing import (
     present,
     profile_of,
     redis_option,
+    sees_option,
     system_option,
 )
 from agents.cli.shared import json_option, kafka_option, print_json, settings_with
@@ -96,6 +98,7 @@ district_option: Final = click.option("--district", type=int, metavar="LGD", hel
 @size_option
 @purpose_option
 @least_option
+@sees_option
 @from_option
 @redis_option
 @kafka_option
@@ -109,6 +112,7 @@ def sample(
     size: int,
     purpose: Purpose,
     least_days: int,
+    sees: tuple[str, ...],
     origin: str,
     redis_url: str | None,
     kafka: str | None,
@@ -124,13 +128,17 @@ def sample(
     """
     asked = Asked(profile_of(system), district, month, as_of, purpose, least_days)
     drawn = answered(lambda source: asked.draw(source, seed, size), origin, redis_url, kafka)
+    shown = [
+        stay if asked.profile.visible(stay.restricted, frozenset(sees)) else replace(stay, case="restricted")
+        for stay in drawn.stays
+    ]
     if as_json:
-        print_json({"sample": drawn.sample, "cases": drawn.stays})
+        print_json({"sample": drawn.sample, "cases": shown})
         return
     about = drawn.sample
     click.echo(f"{len(drawn.stays)} of {about.population} cases as of {about.as_of}, seed {about.seed!r}")
     click.echo(f"population {about.digest}")
-    for stay in drawn.stays:
+    for stay in shown:
         click.echo(f"{stay.case}  L{stay.level}  {stay.office}")
 
 
@@ -214,7 +222,7 @@ def outcome(
     head = {
         "id": f"rev-{key}", "case": case, "at": at, "system": asked.profile.system,
         "district": stay.district, "department": stay.department, "level": stay.level, "office": stay.office,
-        "sample": about, "by": by,
+        "sample": about, "by": by, "restricted": stay.restricted,
     }  # fmt: skip
     words = None if text is None else mask_numbers(nfc(text))
     if asked.purpose == "stalling":

@@ -54,6 +54,10 @@ from_option: Final = click.option(
     "--from", "origin", type=click.Choice(["board", "log"]), default="board", show_default=True,
     help="The read model, or (slower, needs no Redis) a fold of the logs.",
 )  # fmt: skip
+sees_option: Final = click.option(
+    "--sees", multiple=True, metavar="ROLE",
+    help="A role in which the reader sees cases of restricted classes; of others the numbers are left out.",
+)  # fmt: skip
 redis_option: Final = click.option("--redis", "redis_url", metavar="URL", help="Default: NIVARAN_REDIS_URL.")
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, cast, get_args
@@ -11,6 +11,7 @@ from agents.gateway.problems import Kind, Problem
 from agents.gateway.settings import GatewaySettings
 from agents.settings import SettingsError
 from schemas.base import Role
+from streams.profiles.load import profiles
 
 ApiRole = Literal[
     "citizen-channel", "call-centre", "officer", "sms-gateway", "district-administrator", "state-administrator"
@@ -24,7 +25,10 @@ FEED_READERS: Final = frozenset[ApiRole]({"call-centre", "officer"})
 RECEIPT_WRITERS: Final = frozenset[ApiRole]({"sms-gateway"})
 BOARD_READERS: Final = frozenset[ApiRole]({"district-administrator", "state-administrator"})
 SCOPED: Final = frozenset[ApiRole]({"district-administrator"})
-"""Roles whose tokens name the districts they are for: `district-administrator@159:token`, several joined by `+`."""
+"""Roles whose tokens name the districts they are for: `district-administrator@159:token`, several joined by `+`.
+
+Any role may name further roles in which it sees cases of restricted classes: `officer/police+women-child:token`.
+"""
 ACTORS: Final = frozenset[ApiRole]({"call-centre", "officer"})
 MAY_ACT: Final[Mapping[str, frozenset[ApiRole]]] = MappingProxyType(
     {
@@ -59,19 +63,26 @@ SPEAKS_AS: Final[Mapping[ApiRole, frozenset[Role]]] = MappingProxyType(
 )
 
 
+class Grant(NamedTuple):
+    """What a token gives: a role, the districts it is for (None: any), and roles in which restricted cases are seen."""
+
+    role: ApiRole
+    districts: frozenset[int] | None = None
+    sees: frozenset[str] = frozenset()
+
+
 class Caller(NamedTuple):
-    """A known token: its role, a digest that stands for it in limits, and the districts it is for (None: any)."""
+    """A known token: what it gives, and a digest that stands for it in limits."""
 
     role: ApiRole
     digest: str
     districts: frozenset[int] | None = None
+    sees: frozenset[str] = frozenset()
 
-
-class Grant(NamedTuple):
-    """What a token gives."""
-
-    role: ApiRole
-    districts: frozenset[int] | None = None
+    def may_see(self, visible_to: Iterable[str]) -> bool:
+        """Whether it may see what only some roles may; what no role is named for, all may."""
+        roles = frozenset(visible_to)
+        return not roles or not roles.isdisjoint(self.sees)
 
 
 class Tokens:
@@ -87,7 +98,7 @@ class Tokens:
         found = [grant for known, grant in self._known if hmac.compare_digest(known, given)]
         if scheme.lower() != "bearer" or not found:
             raise Problem(Kind.UNAUTHENTICATED)
-        return Caller(found[0].role, given.hex()[:16], found[0].districts)
+        return Caller(found[0].role, given.hex()[:16], found[0].districts, found[0].sees)
 
 
 def allow(caller: Caller, roles: frozenset[ApiRole]) -> None:
@@ -120,7 +131,8 @@ def tokens(settings: GatewaySettings) -> Tokens:
 
 def _pair(line: str, name: str) -> tuple[str, Grant]:
     who, _, token = line.partition(":")
-    role, at, codes = who.partition("@")
+    who, at, codes = who.partition("@")
+    role, _, named = who.partition("/")
     if role not in ROLES:
         raise SettingsError(f"{name}: a line begins with no known role; roles: {', '.join(ROLES)}")
     if len(token) < SHORTEST_TOKEN:
@@ -130,4 +142,16 @@ def _pair(line: str, name: str) -> tuple[str, Grant]:
         raise SettingsError(f"{name}: the role {role} {need}: district-administrator@159:token, several joined by +")
     if at and not all(code.isascii() and code.isdecimal() for code in codes.split("+")):
         raise SettingsError(f"{name}: the districts of a {role} are LGD codes joined by +")
-    return token, Grant(cast("ApiRole", role), frozenset(map(int, codes.split("+"))) if at else None)
+    districts = frozenset(map(int, codes.split("+"))) if at else None
+    return token, Grant(cast("ApiRole", role), districts, frozenset({role}) | _sees(named, name))
+
+
+def _sees(named: str, name: str) -> frozenset[str]:
+    """The roles after the slash, in which a token sees cases of restricted classes."""
+    known = {role for each in profiles().values() for rule in each.restricted.values() for role in rule.roles}
+    roles = frozenset(named.split("+")) if named else frozenset()
+    if unknown := roles - known:
+        raise SettingsError(
+            f"{name}: no system lets a role {min(unknown)!r} see restricted cases; there are {', '.join(sorted(known))}"
+        )
+    return roles

@@ -16,8 +16,8 @@ class Board(Protocol):
         """Summary and timeline, ready for JSON; None while the board has nothing of it."""
         ...
 
-    async def district(self, system: str, district: int, now: int) -> DistrictBoard:
-        """A district's live board at `now` (UTC ms)."""
+    async def district(self, system: str, district: int, now: int, sees: frozenset[str]) -> DistrictBoard:
+        """A district's live board at `now` (UTC ms), for a reader of these roles."""
         ...
 
     async def escalations(self, after: str, count: int) -> Sequence[FeedEntry]:

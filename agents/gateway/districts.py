@@ -32,7 +32,7 @@ async def get_board(request: web.Request) -> web.Response:
     systems = _systems(request, district)
     try:
         now = services.clock.now()
-        boards = [await services.board.district(system, district, now) for system in systems]
+        boards = [await services.board.district(system, district, now, caller.sees) for system in systems]
     except ClockNotSetError as error:
         raise Problem(Kind.UNAVAILABLE, str(error), retry_after=RETRY_UNAVAILABLE) from None
     except AWAY:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from redis.exceptions import RedisError
 
+from agents.gateway.auth import Caller
 from agents.gateway.board import Board
 from agents.readmodel.reader import FeedEntry
 
@@ -22,13 +23,15 @@ logger = logging.getLogger(__name__)
 
 
 class Filter(NamedTuple):
-    """What a listener wants to hear of; None: all."""
+    """Who listens, and what he wants to hear of (None: all); what he may not see is left out."""
 
+    caller: Caller
     department: str | None = None
     district: int | None = None
 
     def wants(self, entry: FeedEntry) -> bool:
-        return self.department in {None, entry.department} and self.district in {None, entry.district}
+        asked = self.department in {None, entry.department} and self.district in {None, entry.district}
+        return asked and self.caller.may_see(entry.visible_to)
 
 
 class Listener:

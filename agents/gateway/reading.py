@@ -23,6 +23,8 @@ HEARTBEAT_SECONDS: Final = 15.0
 RECONNECT_MS: Final = 2000
 MOST_LISTENERS: Final = 500
 FILTERS: Final = ("department", "district")
+SHOWN_TO_CITIZENS: Final = ("case", "system", "status", "registered_at")
+"""What a citizen who knows the number is told of a case that only some roles may see."""
 AWAY: Final = (RedisError, OSError, TimeoutError)
 
 logger = logging.getLogger(__name__)
@@ -30,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 async def get_case(request: web.Request) -> web.Response:
     """`GET /v1/cases/{case}`: as the board shows it; `accepted` while it is on its way there."""
-    services, case = request.app[SERVICES], request.match_info["case"]
-    allow(request[CALLER], ALL_READERS)
+    services, case, caller = request.app[SERVICES], request.match_info["case"], request[CALLER]
+    allow(caller, ALL_READERS)
     if not valid_case_id(case):
         raise Problem(Kind.NOT_FOUND, "no case can have this number: a digit is wrong")
     try:
@@ -40,6 +42,10 @@ async def get_case(request: web.Request) -> web.Response:
         raise away(error) from None
     if found is None:
         found = await _accepted(services, case)
+    elif not caller.may_see(found.get("visible_to", ())):
+        if caller.role != "citizen-channel":
+            raise Problem(Kind.FORBIDDEN, "only some roles may see this case, and the token has none of them")
+        found = {name: found[name] for name in SHOWN_TO_CITIZENS}
     return answer(found)
 
 
@@ -113,7 +119,7 @@ def _filter(request: web.Request) -> Filter:
         errors.append(FieldError("district", "must be a district's code"))
     if errors:
         raise Problem(Kind.INVALID_FIELDS, errors=errors)
-    return Filter(department, None if district is None else int(district))
+    return Filter(request[CALLER], department, None if district is None else int(district))
 
 
 def _after(request: web.Request) -> str | None:

@@ -1,5 +1,7 @@
 """Reads a district's live board: what every department of it has pending, and what has happened today."""
 
+from functools import partial
+
 from agents.readmodel.review import Registers
 from agents.readmodel.source import Source
 from streams.calendar import bounds, day_key
@@ -12,8 +14,10 @@ def systems_of(district: int) -> list[str]:
     return [system for system, profile in profiles().items() if district in profile.districts]
 
 
-async def read_board(source: Source, system: str, district: int, at: int) -> DistrictBoard:
-    """One system's board of a district at `at` (UTC ms); raises redis' errors."""
+async def read_board(
+    source: Source, system: str, district: int, at: int, sees: frozenset[str] = frozenset()
+) -> DistrictBoard:
+    """One system's board of a district at `at` (UTC ms), for a reader of the roles `sees`; raises redis' errors."""
     profile = profiles()[system]
     registers, day = Registers(source, system, profile.zone), day_key(at, profile.zone)
     return district_board(
@@ -27,4 +31,5 @@ async def read_board(source: Source, system: str, district: int, at: int) -> Dis
         await registers.present(district),
         await registers.day(district, day),
         await registers.defaulters(district, day[:7]),
+        partial(profile.visible, roles=sees),
     )

@@ -60,8 +60,8 @@ class CaseFold:
         for fact, raw in slice_:
             key = keys.case(fact.case)
             self._count(fact, keys, writes)
-            registers.write(fact, keys, writes)
             held = views.get(key)
+            registers.write(fact, None if held is None else held.restricted, keys, writes)
             if held is None and not isinstance(fact, e.CaseRegistered):
                 continue  # a rejection for a number that is no case: counted, and there is nothing to show it with
             done = moved(held, _shown(held, fact), fact)
@@ -192,7 +192,13 @@ class EscalationFold:
 
     def writes(self, slice_: Sequence[Parsed], keys: Keys, found: Found, writes: Writes) -> None:  # noqa: ARG002
         writes.streams[keys.escalations()] += [
-            {"department": each.department, "district": str(each.district), "data": raw} for each, raw in slice_
+            {
+                "department": each.department,
+                "district": str(each.district),
+                "visible_to": " ".join(each.visible_to),
+                "data": raw,
+            }
+            for each, raw in slice_
         ]
 
 

@@ -54,10 +54,17 @@ async def last_closed(registers: Registers, zone: str) -> str | None:
 
 
 async def gather(
-    source: Source, profile: Profile, audience: Audience, scope: Scope, month: str, as_of: str | None
+    source: Source,
+    profile: Profile,
+    audience: Audience,
+    scope: Scope,
+    month: str,
+    as_of: str | None,
+    sees: frozenset[str] = frozenset(),
 ) -> Material:
     """Everything of a pack for a local month up to the end of `as_of` (default: the month's last closed day).
 
+    `sees` are the roles in which its reader sees cases of restricted classes.
     Raises NotClosedError, and redis' errors.
     """
     registers, zone = Registers(source, profile.system, profile.zone), profile.zone
@@ -87,6 +94,7 @@ async def gather(
         if cases
         else (),
         reviewed=tuple(each for each in await registers.outcomes(district, month) if each.at < end) if cases else (),
+        sees=sees,
     )
 
 

@@ -44,6 +44,8 @@ class FeedEntry(NamedTuple):
     department: str
     district: int
     data: bytes
+    visible_to: tuple[str, ...] = ()
+    """Roles that may see it; none named: all."""
 
 
 class UnitWindow(NamedTuple):
@@ -94,9 +96,9 @@ class Reader(OfficerReads):
         raw = await self._redis.get(self.keys.rejection(case))
         return None if raw is None else {"case": case, "status": "rejected", **msgspec.to_builtins(_rejection(raw))}
 
-    async def district(self, system: str, district: int, now: int) -> DistrictBoard:
+    async def district(self, system: str, district: int, now: int, sees: frozenset[str]) -> DistrictBoard:
         """A district's live board at `now` (UTC ms)."""
-        return await read_board(RedisSource(self._redis, self.keys.prefix), system, district, now)
+        return await read_board(RedisSource(self._redis, self.keys.prefix), system, district, now, sees)
 
     async def pendency(
         self, system: str, now: int, *, district: int | None = None, department: str | None = None
@@ -181,6 +183,12 @@ def _pendency(unit: tuple[int, str, int], row: Sequence[Any]) -> Pendency:
 
 def _entries(found: Iterable[Any]) -> list[FeedEntry]:
     return [
-        FeedEntry(id_.decode(), entry[b"department"].decode(), int(entry[b"district"]), entry[b"data"])
+        FeedEntry(
+            id_.decode(),
+            entry[b"department"].decode(),
+            int(entry[b"district"]),
+            entry[b"data"],
+            tuple(entry[b"visible_to"].decode().split()),
+        )
         for id_, entry in found
     ]

@@ -17,13 +17,13 @@ SERIES: Final = frozenset({"received", "returned", "disposed", "satisfied", "dis
 """What a month's pack shows day by day."""
 
 
-def write(fact: e.Event, keys: Keys, writes: Writes) -> None:
-    """Gather what the fact says by itself."""
+def write(fact: e.Event, restricted: str | None, keys: Keys, writes: Writes) -> None:
+    """Gather what the fact says by itself, of a case of this restricted class (None: of none)."""
     if isinstance(fact, e.CommandRejected):
         return  # it stands in no register, and its system may be unknown
     zone = profiles()[fact.system].zone
-    _dissatisfaction(fact, keys, writes, zone)
-    _defaulters(fact, keys, writes, zone)
+    _dissatisfaction(fact, restricted, keys, writes, zone)
+    _defaulters(fact, restricted, keys, writes, zone)
     _day(fact, keys, writes, zone)
 
 
@@ -70,18 +70,18 @@ def _days(stay: Stay, zone: str) -> str:
     return f"{unit}|{day_key(stay.registered_at, zone)}|{day_key(stay.from_at, zone)}"
 
 
-def _dissatisfaction(fact: e.Event, keys: Keys, writes: Writes, zone: str) -> None:
-    line = dissatisfaction(fact)
+def _dissatisfaction(fact: e.Event, restricted: str | None, keys: Keys, writes: Writes, zone: str) -> None:
+    line = dissatisfaction(fact, restricted)
     if line is not None:
         key = keys.dissatisfied(fact.system, fact.district, month_key(fact.at, zone))
         writes.fields[key][f"{line.case}|{line.seq}"] = encode(line)
         writes.expiries[key] = REGISTERS_KEPT_MS
 
 
-def _defaulters(fact: e.Event, keys: Keys, writes: Writes, zone: str) -> None:
+def _defaulters(fact: e.Event, restricted: str | None, keys: Keys, writes: Writes, zone: str) -> None:
     match fact:
         case e.BecameDefaulter(due_at=due_at):
-            line = Defaulter(fact.case, due_at, fact.department, fact.level, fact.office)
+            line = Defaulter(fact.case, due_at, fact.department, fact.level, fact.office, restricted)
             key = keys.blots(fact.system, fact.district, month_key(due_at, zone))
             writes.fields[key][line.field] = encode(line)
             writes.expiries[key] = REGISTERS_KEPT_MS

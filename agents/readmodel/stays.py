@@ -68,6 +68,7 @@ def _begun(view: CaseView, fact: e.Event, from_at: int) -> Stay:
         view.pending_since,
         from_at,
         view.due_at,
+        restricted=view.restricted,
     )
 
 

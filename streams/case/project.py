@@ -40,10 +40,10 @@ def _told(fact: e.Event, case: Case, profile: Profile, command: c.Register | Non
         case e.CaseTransferred(due_at=due_at) | e.CaseMarked(due_at=due_at) | e.CaseSentBack(due_at=due_at):
             yield _assigned(fact, case, "transferred", due_at)
         case e.CaseEscalated(due_at=due_at):
-            yield Output(t.ESCALATION_RAISED, fact.case, _raised(fact, case), fact.at)
+            yield Output(t.ESCALATION_RAISED, fact.case, _raised(fact, case, profile), fact.at)
             yield _assigned(fact, case, "escalated", due_at)
         case e.CaseSentUp(due_at=due_at):
-            yield Output(t.ESCALATION_RAISED, fact.case, _sent_up(fact, case), fact.at)
+            yield Output(t.ESCALATION_RAISED, fact.case, _sent_up(fact, case, profile), fact.at)
             yield _assigned(fact, case, "escalated", due_at)
         case e.CaseRevived(due_at=due_at):
             yield _assigned(fact, case, "escalated", due_at)
@@ -64,16 +64,18 @@ def _sighting(fact: e.CaseRegistered) -> ClusterSighting:
     )
 
 
-def _raised(fact: e.CaseEscalated, case: Case) -> e.EscalationRaised:
-    return e.EscalationRaised(**_gone_up(fact, case), cause=fact.cause, reason=fact.reason, recording=fact.recording)
+def _raised(fact: e.CaseEscalated, case: Case, profile: Profile) -> e.EscalationRaised:
+    told = _gone_up(fact, case, profile)
+    return e.EscalationRaised(**told, cause=fact.cause, reason=fact.reason, recording=fact.recording)
 
 
-def _sent_up(fact: e.CaseSentUp, case: Case) -> e.EscalationSentUp:
-    return e.EscalationSentUp(**_gone_up(fact, case), condition=fact.condition)
+def _sent_up(fact: e.CaseSentUp, case: Case, profile: Profile) -> e.EscalationSentUp:
+    return e.EscalationSentUp(**_gone_up(fact, case, profile), condition=fact.condition)
 
 
-def _gone_up(fact: e.CaseEscalated | e.CaseSentUp, case: Case) -> dict[str, Any]:
+def _gone_up(fact: e.CaseEscalated | e.CaseSentUp, case: Case, profile: Profile) -> dict[str, Any]:
     """What both records of a case that has gone up say of it."""
+    restricted = profile.restriction(fact.department, case.category)
     return {
         "case": fact.case,
         "seq": fact.seq,
@@ -91,6 +93,8 @@ def _gone_up(fact: e.CaseEscalated | e.CaseSentUp, case: Case) -> dict[str, Any]
         "due_at": fact.due_at,
         "because": fact.because,
         "channel": fact.channel,
+        "restricted": None if restricted is None else restricted[0],
+        "visible_to": () if restricted is None else restricted[1].roles,
     }
 
 

@@ -169,6 +169,13 @@ class Profile(Struct, frozen=True):
             return named
         return next(((slug, each) for slug, each in self.restricted.items() if department in each.departments), None)
 
+    def visible(self, restricted: Slug | None, roles: frozenset[str]) -> bool:
+        """Whether somebody of these roles may see a case of this class (None: of none)."""
+        if restricted is None:
+            return True
+        found = self.restricted.get(restricted)
+        return found is not None and not roles.isdisjoint(found.roles)
+
     def chain(self, department: Slug, category: Slug | None, case_type: CaseType | None, district: int) -> Chain | None:
         """Who owns cases of this kind, level by level; None where the department is unknown."""
         found = self.departments.get(department)

@@ -9,6 +9,7 @@ from streams.calendar import date_text, day_key
 from streams.profiles.profile import DAY_MS
 from streams.review.document import Block, Chart, Column, Series, Table
 from streams.review.material import Material
+from streams.review.registers import Dissatisfaction, Stay
 from streams.review.words import Words
 
 PRINTED: Final = 25
@@ -43,7 +44,7 @@ def longest(material: Material, words: Words) -> Iterator[Block]:
         given = stay.reason_at(end)
         unseen = stay.seen_at is None or stay.seen_at >= end
         rows.append((
-            stay.case, _department(material, words, stay.department), f"L{stay.level}", stay.office,
+            _case(material, words, stay), _department(material, words, stay.department), f"L{stay.level}", stay.office,
             date_text(stay.registered_at, zone), date_text(stay.since, zone), (end - stay.registered_at) // DAY_MS,
             words.reason(given.reason) if given is not None else words["no_reason"], words["yes"] if unseen else "",
         ))  # fmt: skip
@@ -86,8 +87,9 @@ def dissatisfaction(material: Material, words: Words) -> Iterator[Block]:
     yield Table("dissatisfaction-reasons", words["dissatisfaction_reasons"], heads, rows)
     zone = material.profile.zone
     lines = tuple(
-        (date_text(line.at, zone), line.case, _department(material, words, line.department), f"L{line.level}",
-         line.office, words.reason(line.reason), f"{line.recording.store}/{line.recording.ref}",
+        (date_text(line.at, zone), _case(material, words, line), _department(material, words, line.department),
+         f"L{line.level}", line.office, words.reason(line.reason),
+         f"{line.recording.store}/{line.recording.ref}" if _visible(material, line) else "",
          words["yes"] if line.reopened else "")
         for line in material.dissatisfied
     )  # fmt: skip
@@ -107,8 +109,8 @@ def reviews(material: Material, words: Words) -> Iterator[Block]:
     for each in material.reviewed:
         purpose, found = _found(each, words)
         lines.append((
-            date_text(each.at, zone), purpose, each.case, _department(material, words, each.department),
-            f"L{each.level}", each.office, found, each.sample.seed,
+            date_text(each.at, zone), purpose, _case(material, words, each),
+            _department(material, words, each.department), f"L{each.level}", each.office, found, each.sample.seed,
             f"{each.sample.size} / {each.sample.population}, {each.sample.as_of}",
         ))  # fmt: skip
     columns = (
@@ -129,6 +131,15 @@ def _found(outcome: ReviewOutcome, words: Words) -> tuple[str, str]:
             return words["stalling"], f"{words.reason(finding)}, {words.reason(action)}"
         case CalledBack(answer=answer):
             return words["called_back"], words.reason(answer)
+
+
+def _visible(material: Material, line: Stay | Dissatisfaction | ReviewOutcome) -> bool:
+    return material.profile.visible(line.restricted, material.sees)
+
+
+def _case(material: Material, words: Words, line: Stay | Dissatisfaction | ReviewOutcome) -> str:
+    """The case's number, where the reader may see it."""
+    return line.case if _visible(material, line) else words["restricted"]
 
 
 def _department(material: Material, words: Words, slug: str) -> str:

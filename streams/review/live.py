@@ -1,7 +1,7 @@
 """A district's live board (R12): departments, levels and ages, today's counts, defaulters, who has not looked."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -55,7 +55,8 @@ class NotLooked(Struct, frozen=True):
 class Blot(Struct, frozen=True):
     """A due instant let pass today."""
 
-    case: str
+    case: str | None
+    """None where the case is of a class that the reader may not see."""
     department: str
     level: int
     office: str
@@ -94,8 +95,12 @@ def district_board(
     stays: Iterable[Stay],
     today: Counts,
     defaulters: Iterable[Defaulter],
+    visible: Callable[[str | None], bool],
 ) -> DistrictBoard:
-    """The board at an instant, from what is pending, the day's counts and the month's defaulters."""
+    """The board at an instant, from what is pending, the day's counts and the month's defaulters.
+
+    `visible` answers whether the reader may see cases of a restricted class (None: of none).
+    """
     units: defaultdict[tuple[str, int], list[Stay]] = defaultdict(list)
     for stay in stays:
         units[stay.department, stay.level].append(stay)
@@ -104,7 +109,7 @@ def district_board(
     )
     month = list(defaulters)
     blots = tuple(
-        Blot(line.case, line.department, line.level, line.office, line.due_at)
+        Blot(line.case if visible(line.restricted) else None, line.department, line.level, line.office, line.due_at)
         for line in month
         if line.due_at >= day_start_at
     )

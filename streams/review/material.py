@@ -55,6 +55,8 @@ class Material(Struct, frozen=True):
     dissatisfied: tuple[Dissatisfaction, ...] = ()
     defaulters: tuple[Defaulter, ...] = ()
     reviewed: tuple[ReviewOutcome, ...] = ()
+    sees: frozenset[str] = frozenset()
+    """Roles of the reader: cases of classes that none of them may see stand in it without their numbers."""
 
     def line(self) -> Line:
         """The scope's sum."""

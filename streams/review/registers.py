@@ -24,20 +24,22 @@ class Dissatisfaction(Struct, frozen=True, omit_defaults=True):
     reopened: bool = False
     """The citizen came back after the case had been closed."""
     text: str | None = None
+    restricted: str | None = None
+    """The class of cases it is of that not everybody may see."""
 
 
-def dissatisfaction(fact: e.Event) -> Dissatisfaction | None:
-    """The line a fact adds to the register; None for most."""
+def dissatisfaction(fact: e.Event, restricted: str | None = None) -> Dissatisfaction | None:
+    """The line a fact adds to the register, of a case of this restricted class (None: of none); None for most."""
     match fact:
         case e.CitizenDissatisfied(reason=reason, recording=recording, text=text):
             return Dissatisfaction(
                 fact.case, fact.seq, fact.at, fact.department, fact.disposed_level, fact.office, reason, recording,
-                text=text,
+                text=text, restricted=restricted,
             )  # fmt: skip
         case e.CaseReopened(reason=reason, recording=recording):
             return Dissatisfaction(
                 fact.case, fact.seq, fact.at, fact.department, fact.level, fact.office, reason, recording,
-                reopened=True,
+                reopened=True, restricted=restricted,
             )  # fmt: skip
         case _:
             return None
@@ -51,6 +53,8 @@ class Defaulter(Struct, frozen=True, omit_defaults=True):
     department: str
     level: int
     office: str
+    restricted: str | None = None
+    """The class of cases it is of that not everybody may see."""
 
     @property
     def field(self) -> str:
@@ -94,6 +98,8 @@ class Stay(Struct, frozen=True, omit_defaults=True):
     """When somebody of the office first opened it."""
     warned_at: int | None = None
     reasons: tuple[Reason, ...] = ()
+    restricted: str | None = None
+    """The class of cases it is of that not everybody may see."""
 
     @property
     def field(self) -> str:

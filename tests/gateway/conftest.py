@@ -26,7 +26,7 @@ NOW = 1_770_000_000_000
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
 ROLES = (
     "citizen-channel", "call-centre", "officer", "sms-gateway", "district-administrator@159",
-    "district-administrator@161+162", "state-administrator",
+    "district-administrator@161+162", "state-administrator", "officer/police", "state-administrator/supervisor",
 )  # fmt: skip
 TOKENS = {role: f"{role}-token-of-the-tests" for role in ROLES}
 NOBODY = "redis://127.0.0.1:1/0"
@@ -80,8 +80,8 @@ class FakeBoard:
     async def case(self, case: str) -> dict[str, Any] | None:
         return self.cases.get(case)
 
-    async def district(self, system: str, district: int, now: int) -> DistrictBoard:
-        return await read_board(self.source, system, district, now)
+    async def district(self, system: str, district: int, now: int, sees: frozenset[str]) -> DistrictBoard:
+        return await read_board(self.source, system, district, now, sees)
 
     async def escalations(self, after: str, count: int) -> list[FeedEntry]:
         return [each for each in self.feed if _order(each.id) > _order(after)][:count]

@@ -10,8 +10,8 @@ from tests.waiting import auntil
 
 
 @asynccontextmanager
-async def listening(gateway: Gateway, query: str = "", last: str | None = None):
-    headers = {"Authorization": f"Bearer {TOKENS['officer']}"} | ({"Last-Event-ID": last} if last else {})
+async def listening(gateway: Gateway, query: str = "", last: str | None = None, role: str = "officer"):
+    headers = {"Authorization": f"Bearer {TOKENS[role]}"} | ({"Last-Event-ID": last} if last else {})
     async with gateway.client.get(f"/v1/escalations{query}", headers=headers) as response:
         assert response.status == 200
         assert response.headers["Content-Type"].startswith("text/event-stream")

@@ -29,6 +29,7 @@ from tests.simulated import folded, played
 UP = profile("up-1076")
 KHERI = Scope(district=159)
 MONTH = "2026-01"
+EVERY_ROLE = frozenset(role for rule in UP.restricted.values() for role in rule.roles)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,22 @@ async def test_as_of_a_day_the_pack_is_the_same_bytes_whatever_happened_later(lo
     assert await last_closed(registers, UP.zone) > day
     assert early == late
     assert len(late) > 10
+
+
+async def test_cases_of_restricted_classes_stand_in_it_without_their_numbers(source):
+    """Unless it is written for a role that sees them; no figure differs."""
+    plain = await pack(source)
+    hidden = {stay.case for stay in plain.stays if stay.restricted is not None}
+    assert hidden
+    assert len(hidden) < len(plain.stays)
+    own = await gather(source, UP, "dm", KHERI, MONTH, None, EVERY_ROLE)
+    masked, shown = (
+        markdown(document(each, "en"), "x") + str(tables(document(each, "en"), "x")) for each in (plain, own)
+    )
+    assert not [case for case in hidden if case in masked]
+    assert all(case in shown for case in hidden)
+    assert "restricted" in masked
+    assert "restricted" not in shown
 
 
 async def test_packs_of_every_audience_are_written_in_both_languages(source, tmp_path):
@@ -205,7 +222,8 @@ async def test_the_page_stands_alone_and_has_its_charts(source):
 async def test_csv_files_have_all_rows_and_the_printed_lists_say_what_they_leave_out(source, monkeypatch):
     monkeypatch.setattr("streams.review.lists.PRINTED", 5)
     state = (await pack(source, "cm", Scope())).pending(lambda unit: unit.district)
-    material = await pack(source, "dm", Scope(max(state, key=lambda district: sum(state[district]))))
+    scope = Scope(max(state, key=lambda district: sum(state[district])))
+    material = await gather(source, UP, "dm", scope, MONTH, None, EVERY_ROLE)
     found = document(material, "en")
     rows = list(csv.DictReader(io.StringIO(tables(found, "x")["x.pending.csv"])))
     assert len(rows) == len(material.stays) > 5
