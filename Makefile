@@ -22,7 +22,7 @@ demo: .venv/demo  ## install, then three weeks of a helpline on real Kafka, chec
 	@$(BIN)/nivaran demo $(ARGS)
 
 test: check  ## install, then all tests, those on real Kafka and Redis included
-	@$(BIN)/pytest -q -m "thorough and not live" $(ARGS)
+	@$(BIN)/pytest -q -n auto --dist loadfile -m "thorough and not live" $(ARGS)
 	@$(BIN)/pytest $(if $(filter-out 1,$(LIVE)),-n $(LIVE) --dist loadfile) -m live $(ARGS)
 
 check: .venv/dev tools  ## lint, types, imports, dependencies, tests that need no Kafka

@@ -1,5 +1,7 @@
 """Weeks of simulated input played in memory: the logs, and the read model folded from them."""
 
+from functools import cache
+
 from agents.audit.board import Shadow, shadow
 from agents.audit.memory import MemoryLog
 from agents.simulate.door import Door, stand_in_identity
@@ -7,6 +9,8 @@ from agents.simulate.generate import Simulation
 from agents.simulate.playback import Playback
 from streams.profiles.load import profile
 from streams.topology import STAGES
+
+EVERY_ROLE = frozenset(role for rule in profile("up-1076").restricted.values() for role in rule.roles)
 
 
 def played(seed: int, scale: float, days: int | None = None) -> MemoryLog:
@@ -20,6 +24,18 @@ def played(seed: int, scale: float, days: int | None = None) -> MemoryLog:
             playback.play(line)
     playback.finish(simulation.truth.end_at)
     return log
+
+
+@cache
+def weeks() -> MemoryLog:
+    """Three weeks that several test files look at: nobody changes them."""
+    return played(seed=8, scale=0.06)
+
+
+@cache
+def weeks_folded() -> Shadow:
+    """Their read model; nobody changes it."""
+    return folded(weeks())
 
 
 def folded(log: MemoryLog) -> Shadow:

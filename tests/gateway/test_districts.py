@@ -9,14 +9,14 @@ from agents.readmodel.review import Registers
 from agents.settings import SettingsError
 from streams.profiles.load import profile
 from tests.gateway.conftest import NOW, running, settings
-from tests.simulated import folded, played
+from tests.simulated import weeks_folded
 
 OWN, TWO, STATE = "district-administrator@159", "district-administrator@161+162", "state-administrator"
 
 
 @pytest.fixture(scope="module")
 def source() -> ShadowSource:
-    return ShadowSource(folded(played(seed=8, scale=0.05)))
+    return ShadowSource(weeks_folded())
 
 
 @pytest.fixture

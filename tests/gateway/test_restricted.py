@@ -11,7 +11,7 @@ from agents.settings import SettingsError
 from streams.profiles.load import profile
 from tests.gateway.conftest import CASE, running, settings
 from tests.gateway.test_feed import ids, listening
-from tests.simulated import folded, played
+from tests.simulated import weeks_folded
 
 UP = profile("up-1076")
 SEEN_BY = ["call-centre", "supervisor", "police"]
@@ -49,7 +49,7 @@ async def test_escalations_are_heard_of_by_the_roles_they_name(gateway, role, he
 
 
 async def test_on_a_districts_board_a_restricted_case_counts_without_its_number():
-    source = ShadowSource(folded(played(seed=8, scale=0.05)))
+    source = ShadowSource(weeks_folded())
     registers = Registers(source, "up-1076", UP.zone)
     lines = {district: await registers.defaulters(district, "2026-01") for district in UP.districts}
     restricted = {each.due_at: district for district, found in lines.items() for each in found if each.restricted}

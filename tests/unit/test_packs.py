@@ -24,22 +24,21 @@ from streams.review.pack import SECTIONS, document
 from streams.review.registers import Life, Unit
 from streams.review.render import markdown, page, tables
 from streams.sla.table import Line
-from tests.simulated import folded, played
+from tests.simulated import EVERY_ROLE, weeks, weeks_folded
 
 UP = profile("up-1076")
 KHERI = Scope(district=159)
 MONTH = "2026-01"
-EVERY_ROLE = frozenset(role for rule in UP.restricted.values() for role in rule.roles)
 
 
 @pytest.fixture(scope="module")
 def log() -> MemoryLog:
-    return played(seed=6, scale=0.12)
+    return weeks()
 
 
 @pytest.fixture(scope="module")
 def source(log: MemoryLog) -> ShadowSource:
-    return ShadowSource(folded(log))
+    return ShadowSource(weeks_folded())
 
 
 async def pack(source, audience="dm", scope=KHERI, as_of=None):

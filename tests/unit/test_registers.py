@@ -16,7 +16,7 @@ from schemas import topics as t
 from schemas.codec import encode
 from streams.profiles.load import profile
 from tests.boardlog import story_driver
-from tests.simulated import folded, played
+from tests.simulated import weeks, weeks_folded
 from tests.story import stories
 
 SYSTEM, ZONE = "up-1076", "Asia/Kolkata"
@@ -83,7 +83,7 @@ def end_of(day: str) -> int:
 
 @pytest.fixture(scope="module")
 def log() -> MemoryLog:
-    return played(seed=5, scale=0.05)
+    return weeks()
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def told(log: MemoryLog) -> Recount:
 
 @pytest.fixture(scope="module")
 def registers(log: MemoryLog) -> Registers:
-    return Registers(ShadowSource(folded(log)), SYSTEM, ZONE)
+    return Registers(ShadowSource(weeks_folded()), SYSTEM, ZONE)
 
 
 def instants(log: MemoryLog) -> list[int]:
