@@ -12,7 +12,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from agents.clock import Clock
 from agents.readmodel.folding import TOPICS
 from agents.readmodel.keys import PREFIX
-from agents.readmodel.model import ReadModel, ViewLostError
+from agents.readmodel.model import ANSWER_S, ReadModel, ViewLostError
 from agents.readmodel.rebuild import OtherLogError, Place, catch_up, drop
 from agents.runtime.ports import Slice
 from agents.settings import Settings
@@ -24,7 +24,6 @@ AWAY: Final[tuple[type[RedisError | OSError], ...]] = (
 )  # fmt: skip
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
-ANSWER_S: Final = 30.0
 
 log = logging.getLogger("nivaran.board")
 
@@ -37,7 +36,8 @@ class Board:
 
     def __init__(self, settings: Settings, prefix: str = PREFIX) -> None:
         self._kafka = settings.kafka
-        self._redis = Redis.from_url(settings.redis_url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
+        self._url = settings.redis_url
+        self._redis = Redis.from_url(self._url, socket_timeout=None, socket_connect_timeout=ANSWER_S)
         self._model = ReadModel(self._redis, prefix)
         self._reached: dict[Place, int] = {}
         """How far each partition is known to be in Redis."""
@@ -55,7 +55,8 @@ class Board:
                 self._reached = await catch_up(self._model, self._kafka)
             except OtherLogError as other:
                 log.error("the read model is of another log and is dropped: %s", other)  # noqa: TRY400 - expected, no trace
-                await drop(self._redis, self._model.keys.prefix)
+                async with Redis.from_url(self._url, socket_timeout=ANSWER_S) as patient:
+                    await drop(patient, self._model.keys.prefix)
             except AWAY as error:
                 pause = await self._wait(error, pause)
             else:

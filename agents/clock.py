@@ -58,6 +58,8 @@ class WallClock:
 class SimulatedClock:
     """Follows the clock topic in a thread of its own; never goes back.
 
+    `settled`: it stands where everything before it has been dealt with. Who waits for the world outside, as an SMS
+    gateway's answer, does so in real time, and is not late because simulated time leaps.
     `on_move` is called in that thread after each move; `on_fault` when the topic cannot be read.
     """
 
@@ -65,6 +67,7 @@ class SimulatedClock:
         self,
         kafka: str,
         *,
+        settled: bool = False,
         on_move: Callable[[], None] = lambda: None,
         on_fault: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
@@ -72,7 +75,7 @@ class SimulatedClock:
         self.previous: int | None = None
         """The instant before the last move: what fell due between the two did so while nobody looked."""
         self.on_move, self.on_fault = on_move, on_fault
-        self._kafka = kafka
+        self._kafka, self._settled = kafka, settled
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="simulated-clock", daemon=True)
 
@@ -119,23 +122,24 @@ class SimulatedClock:
     def _read(self, consumer: Consumer) -> None:
         only = TopicPartition(CLOCK, 0)
         low, high = consumer.get_watermark_offsets(only, ASK_TIMEOUT_S)
-        # two: the present instant and the one before it
-        consumer.assign([TopicPartition(CLOCK, 0, max(low, high - 2))])
+        # the present instant and the one before it, each told twice: when time leaps to it, and when it is settled
+        consumer.assign([TopicPartition(CLOCK, 0, max(low, high - 4))])
         while not self._ended.is_set():
             message = consumer.poll(POLL_S)
             if message is None:
                 continue
             fault = message.error()
             if fault is None:
-                self.moved(_decode(message.value()).now_at)
+                wake = _decode(message.value())
+                self.moved(wake.due_at if self._settled else wake.now_at)
             elif fault.code() not in PASSING:
                 raise KafkaException(fault)
 
 
-def clock_of(settings: Settings) -> WallClock | SimulatedClock:
-    """Make the clock `settings.clock` names, not started."""
+def clock_of(settings: Settings, *, settled: bool = False) -> WallClock | SimulatedClock:
+    """Make the clock `settings.clock` names, not started; `settled` as a simulated one takes it."""
     match settings.clock:
         case "wall":
             return WallClock()
         case "simulated":
-            return SimulatedClock(settings.kafka)
+            return SimulatedClock(settings.kafka, settled=settled)

@@ -81,7 +81,10 @@ class Because(Struct, frozen=True):
 
 
 class Wake(Record, frozen=True, tag="wake.v1"):
-    """Time, as a record: the state of `key` asked to be woken at `due_at`; it was `now_at` when the clock wrote it."""
+    """Time, as a record: the state of `key` asked to be woken at `due_at`; it was `now_at` when the clock wrote it.
+
+    On the clock topic: time has moved to `now_at`; what fell due until `due_at` has been dealt with.
+    """
 
     key: str
     due_at: Instant

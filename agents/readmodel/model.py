@@ -1,5 +1,6 @@
 """Applies slices to Redis: its changes and the position it reaches are one transaction, so a repeat does nothing."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.client import Pipeline
 
+ANSWER_S: Final = 30.0
+"""Redis has this long for everything a slice asks of it, or for one question."""
 TRIES: Final = 100
 """Transactions in a row that another writer may spoil; two writers of a partition overlap for a moment at most."""
 
@@ -24,7 +27,11 @@ class ViewLostError(RuntimeError):
 
 
 class ReadModel:
-    """The writing side. `unreadable` counts the records that could not be shown."""
+    """The writing side. `unreadable` counts the records that could not be shown.
+
+    It limits its waits by itself: a client that limits each reply spends more on that than on the reply. Raises
+    TimeoutError and redis' errors.
+    """
 
     def __init__(self, redis: "Redis", prefix: str = PREFIX) -> None:
         self.redis, self.keys = redis, Keys(prefix)
@@ -32,7 +39,14 @@ class ReadModel:
 
     async def position(self, topic: str, partition: int) -> int:
         """The next offset to apply; 0 when nothing was."""
-        return int(await self.redis.get(self.keys.position(topic, partition)) or 0)
+        async with asyncio.timeout(ANSWER_S):
+            return int(await self.redis.get(self.keys.position(topic, partition)) or 0)
+
+    async def of(self, cluster: str) -> bool:
+        """Whether it shows the log of this Kafka cluster; an empty one is taken for it."""
+        async with asyncio.timeout(ANSWER_S):
+            await self.redis.set(self.keys.log(), cluster, nx=True)
+            return bool(await self.redis.get(self.keys.log()) == cluster.encode())
 
     async def apply(self, records: Slice, at_least: int = 0) -> int:
         """Show what is new in a slice; answers the position reached.
@@ -41,7 +55,8 @@ class ReadModel:
         """
         for _ in range(TRIES):
             try:
-                return await self._once(records, at_least)
+                async with asyncio.timeout(ANSWER_S):
+                    return await self._once(records, at_least)
             except WatchError:
                 continue  # another worker still had the partition: look again how far it came
         raise RuntimeError(f"{records.topic}/{records.partition}: another writer does not let go of it")

@@ -46,7 +46,8 @@ async def catch_up(model: ReadModel, kafka: str) -> dict[Place, int]:
     consumer = await asyncio.to_thread(_consumer, kafka)
     try:
         cluster, ends = await asyncio.to_thread(_log, consumer)
-        await _check_log(model, cluster)
+        if not await model.of(cluster):
+            raise OtherLogError("shown is the log of another Kafka cluster")
         for place, end in ends.items():
             reached[place] = position = await model.position(*place)
             if position > end:
@@ -83,14 +84,6 @@ def _log(consumer: Consumer) -> tuple[str, dict[Place, int]]:
     ]
     ends = {place: consumer.get_watermark_offsets(TopicPartition(*place), ANSWER_S)[1] for place in places}
     return str(cluster.cluster_id), ends
-
-
-async def _check_log(model: ReadModel, cluster: str) -> None:
-    key = model.keys.log()
-    await model.redis.set(key, cluster, nx=True)
-    held = await model.redis.get(key)
-    if held != cluster.encode():
-        raise OtherLogError("shown is the log of another Kafka cluster")
 
 
 async def _slices(consumer: Consumer, partitions: int) -> AsyncIterator[Slice]:

@@ -45,7 +45,9 @@ def producer_config(settings: Settings) -> dict[str, Any]:
         **client_config(settings),
         "partitioner": "murmur2_random",
         "acks": "all",
-        "linger.ms": 0,
+        # a transaction's records are given one by one: without a moment's patience they leave in as many requests as
+        # the client finds time for, and whoever reads them pays for each batch
+        "linger.ms": 5,
         "compression.type": "lz4",
         "batch.num.messages": 10_000,
         "batch.size": 1 << 20,

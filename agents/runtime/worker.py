@@ -67,7 +67,7 @@ class Worker:
         self.name, self.group = name, f"{settings.group_prefix}-{name}"
         self._settings, self._metrics = settings, Metrics()
         self._metrics.spans = spans_of(settings, f"nivaran-{name}")
-        self._clock = clock_of(settings)
+        self._clock = clock_of(settings, settled=bool(role.senders))
         self._sinks: list[Sink] = [make(settings, self._clock) for make in role.sinks]
         self._senders: list[Sender] = [make(settings, self._clock) for make in role.senders]
         self._role = role
@@ -134,7 +134,8 @@ class Worker:
     def quiesced(self) -> dict[str, Any]:
         """Tell how far the worker is, so that an observer can know when nothing is left to do.
 
-        `clock`: everything due until this instant (UTC ms) has its wake written. `pending_wakes`: written and not yet
+        `clock`: everything due until this instant (UTC ms) has its wake written; of a role that `waits_outside` this
+        follows the settled part of simulated time. `pending_wakes`: written and not yet
         folded. `in_flight`: slices in hand and wakes not yet in Kafka. `positions`: per `topic-partition` the next
         offset after what is committed. `next_due`: nothing is due before it. Null: not known, or never.
         """
@@ -147,6 +148,7 @@ class Worker:
             "ready": not self.waiting_for(),
             "generation": self._engine.consumer_generation_id,
             "clock": max(0, fired) if lanes else None,
+            "waits_outside": bool(self._senders),
             "pending_wakes": sum(lane.wakes.out for lane in lanes),
             "in_flight": self._engine.consumer.in_flight + len(self._wakes),
             "next_due": min(dues, default=None),

@@ -63,6 +63,7 @@ class HttpGateway:
         self._session = aiohttp.ClientSession(
             headers=headers,
             connector=aiohttp.TCPConnector(limit=bound),
+            cookie_jar=aiohttp.DummyCookieJar(),
             # connecting has its own limit: a call that timed out there has surely not been taken
             timeout=aiohttp.ClientTimeout(total=None, connect=timeout, sock_connect=timeout, sock_read=timeout),
         )

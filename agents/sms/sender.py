@@ -80,7 +80,7 @@ class SmsSender:
 
     async def send(self, key: str, record: SmsHandover, origin: Origin) -> Output:  # noqa: ARG002 - the port's signature
         answer = await self._answer(record.request)
-        at = self._clock.now()
+        at = max(self._clock.now(), record.at)
         self._count(record, answer, origin.at, at)
         outcome = SmsOutcome(record.request.id, record.attempt, at, answer.outcome, answer.code)
         return Output(SMS_REQUESTED, record.request.id, outcome, at)

@@ -84,8 +84,9 @@ class Demonstration:
         for at, lines in steps(iter(self.simulation), truth.start_at, truth.end_at):
             self._feed(lines)
             self.fleet.settle()
-            self.fleet.advance(at)
+            self.fleet.leap(at)
             told(at)
+        self.fleet.settle()
 
     def _feed(self, lines: Sequence[Line]) -> None:
         self.lines += len(lines)

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -98,7 +99,7 @@ class Fleet:
             "log_level": 2,
         })  # fmt: skip
         if self.now is not None:
-            self._tell_time(self.now)
+            self._tell_time(self.now, self.now)
         self._describe(replication)
         for service in self.services.values():
             service.start()
@@ -214,15 +215,29 @@ class Fleet:
 
     def advance(self, to: int, timeout: float = SETTLE_S) -> None:
         """Move simulated time on (UTC ms), and wait until all that fell due has been dealt with."""
-        self.move(to)
+        self.leap(to, timeout)
         self.settle(timeout)
+
+    def leap(self, to: int, timeout: float = SETTLE_S) -> None:
+        """Move simulated time on, and wait for all but those who wait for the world outside: they are told last.
+
+        What has been handed over meanwhile is answered by then; the next `settle` waits for them too.
+        """
+        before = self._time()
+        self.now = max(before, to)
+        self._tell_time(self.now, before)
+        self._wait(partial(self.left, before), timeout)
+        self._tell_time(self.now, self.now)
 
     def move(self, to: int) -> None:
         """Move simulated time on (UTC ms), and do not wait."""
+        self.now = max(self._time(), to)
+        self._tell_time(self.now, self.now)
+
+    def _time(self) -> int:
         if self.now is None:
             raise FleetError("time is the machine's own here: a fleet with `begin` has simulated time")
-        self.now = max(self.now, to)
-        self._tell_time(self.now)
+        return self.now
 
     def written(self) -> int:
         """How many offsets of all topics are taken: records, and a marker per transaction and partition.
@@ -236,11 +251,15 @@ class Fleet:
         reached = positions(worker.get("/quiesced") for worker in self.workers)
         return sum(max(0, end - reached.get(place, 0)) for place, end in self._ends().items())
 
-    def left(self) -> str:
-        """What is left to do at the present instant, in words; empty when nothing is."""
+    def left(self, settled: int | None = None) -> str:
+        """What is left to do at the present instant, in words; empty when nothing is.
+
+        `settled` (UTC ms): until where those who wait for the world outside have been told; default: the present.
+        """
         try:
             before = self._ends()
-            found = unsettled([worker.get("/quiesced") for worker in self.workers], before, self.now)
+            answers = [worker.get("/quiesced") for worker in self.workers]
+            found = unsettled(answers, before, self.now, self.now if settled is None else settled)
             return found or ("" if self._ends() == before else "records are still being written")
         except NotAnsweredError as away:
             return str(away)
@@ -248,8 +267,8 @@ class Fleet:
     def _ends(self) -> dict[str, int]:
         return ends(self.admin, {topic: self._topics[topic] for role in self._roles for topic in consumed(role)})
 
-    def _tell_time(self, now: int) -> None:
-        self.produce([(CLOCK, "clock", encode(Wake("clock", now, now)), now)])
+    def _tell_time(self, now: int, settled: int) -> None:
+        self.produce([(CLOCK, "clock", encode(Wake("clock", settled, now)), now)])
 
     def _wait(self, look: Any, timeout: float) -> None:
         """Look again and again until there is nothing to say, or the time is up."""

@@ -29,19 +29,20 @@ def ends(admin: AdminClient, topics: Mapping[str, int]) -> dict[str, int]:
     return {f"{topic}-{partition}": end for (topic, partition), end in found.items()}
 
 
-def unsettled(answers: Sequence[Any], before: Mapping[str, int], clock: int | None) -> str:
+def unsettled(answers: Sequence[Any], before: Mapping[str, int], clock: int | None, settled: int | None) -> str:
     """What is still to be done, in words; empty when nothing is.
 
     `answers` are the workers' `/quiesced`, taken after the `before` offsets were; `clock` is the simulated instant
-    (UTC ms) they must have reached, None with wall time.
+    (UTC ms) they must have reached, None with wall time; `settled` that of those who wait for the world outside.
     """
     for answer in answers:
         if answer is None or not answer["ready"]:
             return "a worker is not ready"
         if answer["pending_wakes"] or answer["in_flight"]:
             return f"{answer['role']} has {answer['in_flight']} slices and {answer['pending_wakes']} wakes in hand"
-        if clock is not None and answer["clock"] is not None and answer["clock"] < clock:
-            return f"{answer['role']} has not reached the instant {clock}"
+        due = settled if answer["waits_outside"] else clock
+        if due is not None and answer["clock"] is not None and answer["clock"] < due:
+            return f"{answer['role']} has not reached the instant {due}"
     reached = positions(answers)
     behind = {place: end - reached.get(place, 0) for place, end in before.items() if reached.get(place, 0) < end}
     return f"not yet read: {dict(sorted(behind.items())[:4])}" if behind else ""

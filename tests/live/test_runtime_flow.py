@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from agents.clock import SimulatedClock
 from agents.runtime.exits import Exit
 from deploy.local.kafka import KafkaCluster
 from schemas.base import Wake
@@ -138,6 +139,34 @@ def test_simulated_time_moves_only_when_the_clock_topic_does_and_wakes_say_when_
     assert len(facts) == 300
     assert {fact.now_at - start for fact in facts} == {hour, 2 * hour, 3 * hour}
     assert all(fact.now_at == fact.due_at for fact in facts)
+
+
+def test_time_leaps_for_the_system_first_and_for_who_waits_outside_when_that_is_settled(
+    bench: Bench, kafka: KafkaCluster
+) -> None:
+    """As a worker that starts in the middle of it finds both: where they are, and where they were before."""
+    if CLOCK not in bench.producer.list_topics(timeout=20).topics:
+        make_topics(kafka.bootstrap, [CLOCK], 1)
+    last = max((json.loads(m.value())["now_at"] for m in records(kafka.bootstrap, CLOCK)), default=1_700_000_000_000)
+    first, second, third = (last + hours * 3_600_000 for hours in (1, 2, 3))
+
+    def tell(now: int, settled: int) -> None:
+        bench.producer.produce(CLOCK, encode(Wake("clock", settled, now)), b"clock")
+        bench.producer.flush(20)
+
+    for now, settled in ((first, last), (first, first), (second, first), (second, second), (third, second)):
+        tell(now, settled)
+    clocks = [SimulatedClock(kafka.bootstrap, settled=settled) for settled in (False, True)]
+    for clock in clocks:
+        clock.start()
+    try:
+        until(lambda: [clock.latest for clock in clocks] == [third, second], what="both clocks stand")
+        assert [clock.previous for clock in clocks] == [second, first]
+        tell(third, third)
+        until(lambda: clocks[1].latest == third, what="the second one follows")
+    finally:
+        for clock in clocks:
+            clock.stop()
 
 
 def test_sigterm_finishes_what_is_in_hand_and_gives_the_partitions_back_at_once(bench: Bench) -> None:
