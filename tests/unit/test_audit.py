@@ -9,11 +9,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from agents.audit.kept import Kept
 from agents.audit.log import Entry
 from agents.audit.memory import MemoryLog
 from agents.audit.messages import check as check_messages
 from agents.audit.report import Result
-from agents.audit.run import CHECKS, audit
+from agents.audit.run import CHECKS, GROUPS, audit
 from agents.audit.stages import Recomputation
 from agents.audit.truths import compared, tallied
 from agents.simulate.door import Door, stand_in_identity
@@ -340,3 +341,26 @@ def test_results_can_be_sent_as_json(honest: MemoryLog) -> None:
     told = msgspec.json.decode(msgspec.json.encode(result))
     assert told["name"] == "submissions"
     assert told["wrong"] == 0
+
+
+def test_every_check_belongs_to_a_group() -> None:
+    assert sorted(chain(*GROUPS)) == sorted([*CHECKS, "read model", "ground truth"])
+
+
+def test_a_log_that_is_kept_is_read_once_and_ends_where_it_was_when_it_was_first_read(log: Tampered) -> None:
+    read: list[str] = []
+    whole = log.read
+    log.read = lambda *topics: read.extend(topics) or whole(*topics)  # type: ignore[method-assign,func-returns-value]
+    kept = Kept(log, ["case"])
+    first = list(kept.read(t.CASE_EVENTS))
+    log.remove(t.CASE_EVENTS, 0)
+    log.changelogs["case"].clear()
+    assert list(kept.read(t.CASE_EVENTS, t.CASE_COMMANDS)) == first + log.entries[t.CASE_COMMANDS]
+    assert read == [t.CASE_EVENTS, t.CASE_COMMANDS]
+    assert dict(kept.states("case"))
+
+
+def test_what_is_more_than_can_be_kept_is_read_anew(log: Tampered) -> None:
+    kept = Kept(log, [], most=len(log.entries[t.CASE_EVENTS]))
+    for topic in (t.CASE_EVENTS, t.ESCALATION_RAISED) * 2:
+        assert list(kept.read(topic)) == log.entries[topic]
