@@ -3,6 +3,7 @@
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -15,11 +16,18 @@ settings.register_profile("nivaran", deadline=None)
 settings.load_profile("nivaran")
 
 LIVE_FIXTURES = {"kafka", "redis_url"}
+WITHOUT_THOROUGH = {"not live and not thorough", "live"}
+"""Of the Makefile: runs that leave all thorough tests out."""
 
 
 def pytest_configure() -> None:
     # a shell starts background jobs with Ctrl-C ignored, and what they start inherits that: the tests of Ctrl-C need it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    # schemathesis works out its cases when it is collected: nine seconds of every process of a run without them
+    return True if collection_path.name == "test_openapi.py" and config.option.markexpr in WITHOUT_THOROUGH else None
 
 
 @pytest.hookimpl(trylast=True)
