@@ -22,7 +22,7 @@ demo: .venv/demo  ## install, then three weeks of a helpline on real Kafka, chec
 	@$(BIN)/nivaran demo $(ARGS)
 
 test: check  ## install, then all tests, those on real Kafka and Redis included
-	@$(BIN)/pytest -q -n auto --dist loadfile -m "thorough and not live" $(ARGS)
+	@$(MAKE) --jobs=2 --output-sync=target api whole
 	@$(BIN)/pytest $(if $(filter-out 1,$(LIVE)),-n $(LIVE) --dist loadfile) -m live $(ARGS)
 
 check: .venv/dev tools  ## lint, types, imports, dependencies, tests that need no Kafka
@@ -37,6 +37,13 @@ static: .venv/dev
 
 pure: .venv/dev
 	@$(BIN)/pytest -q -n auto --dist loadfile -m "not live and not thorough" $(ARGS)
+
+# the thorough tests, in two parts that take about as long
+api: .venv/dev
+	@$(BIN)/pytest -q -m "thorough and not live" tests/gateway $(ARGS)
+
+whole: .venv/dev
+	@$(BIN)/pytest -q -m "thorough and not live" --ignore=tests/gateway $(ARGS)
 
 real: .venv/dev  ## 276,633 real cases on live Kafka, compared with an independent recount
 	@$(BIN)/nivaran real $(ARGS)
@@ -92,4 +99,4 @@ install = echo "installing requirements/$(1).txt"; \
 	echo "Packages could not be installed (the reason stands above). A reachable package index is needed; pip's own" \
 		"settings are used (PIP_INDEX_URL, pip.conf, proxies)." >&2; exit 1; }
 
-.PHONY: help demo test check static pure tools real chaos bench lock clean
+.PHONY: help demo test check static pure api whole tools real chaos bench lock clean
