@@ -114,6 +114,16 @@ class Feed:
     def _start(self, after: str) -> None:
         if self._reader is None:
             self._reader = asyncio.create_task(self._read(after), name="escalation-feed")
+            self._reader.add_done_callback(self._ended)
+
+    def _ended(self, reader: asyncio.Task[None]) -> None:
+        """A reader that fell is told of and takes its listeners with it: they come back, and a new one begins."""
+        if not reader.cancelled() and reader.exception() is not None:
+            logger.critical("the escalation feed ended", exc_info=reader.exception())
+            self._reader = None
+            for listener in self._listeners:
+                listener.lost = True
+                listener.tell(None)
 
     async def _read(self, last: str) -> None:
         while not self._closed:

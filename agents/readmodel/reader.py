@@ -188,7 +188,7 @@ def _entries(found: Iterable[Any]) -> list[FeedEntry]:
             entry[b"department"].decode(),
             int(entry[b"district"]),
             entry[b"data"],
-            tuple(entry[b"visible_to"].decode().split()),
+            tuple(entry.get(b"visible_to", b"").decode().split()),
         )
         for id_, entry in found
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient
+from msgspec.structs import replace
 
 from agents.runtime.changelogs import Changelog, prepare, when_there
 from agents.runtime.exits import Exit, NotReadyError
@@ -25,6 +26,9 @@ NEEDS_A_HAND = frozenset({
     KafkaError.POLICY_VIOLATION,
 })  # fmt: skip
 """Answers that time does not change. Others pass, such as those of a broker that is still taking up its partitions."""
+UNANSWERED = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
+ATTEMPTS = 3
+"""Within `start_timeout`."""
 APPLY = "`nivaran topics apply` makes what is missing"
 
 
@@ -53,19 +57,32 @@ def check_metadata_bytes(settings: Settings, group: str) -> None:
 
 
 def check_kafka(settings: Settings, needs: Needs) -> None:
-    """Check topics, rights and changelogs, and make the changelogs of a new group; raises NotReadyError."""
+    """Check topics, rights and changelogs, and make the changelogs of a new group; raises NotReadyError.
+
+    What is not answered is asked again, by a new client: while a cluster's first groups were being made, librdkafka's
+    admin client (2.16) was seen without an answer for 30 s, and one begun after it had its own at once.
+    """
+    attempt = replace(settings, start_timeout=settings.start_timeout / ATTEMPTS)
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            _check(attempt, needs)
+        except (KafkaException, TimeoutError) as error:
+            fault = error.args[0] if isinstance(error, KafkaException) else None
+            if fault is not None and (not left or fault.code() not in UNANSWERED):
+                raise NotReadyError(_code(fault), f"Kafka at {settings.kafka}: {_text(fault)}") from None
+            if not left:
+                silent = f"Kafka at {settings.kafka}: no answer in {settings.start_timeout:.0f} s"
+                raise NotReadyError(Exit.UNAVAILABLE, silent) from None
+        else:
+            return
+
+
+def _check(settings: Settings, needs: Needs) -> None:
     admin = AdminClient({**client_config(settings), "socket.connection.setup.timeout.ms": 5000})
-    try:
-        found = _partitions(admin, settings.start_timeout)
-        _check_topics(found, needs)
-        _check_rights(admin, needs, found, settings.start_timeout)
-        prepare(admin, settings, needs.group, needs.changelogs, found)
-    except KafkaException as error:
-        raise NotReadyError(_code(error.args[0]), f"Kafka at {settings.kafka}: {_text(error.args[0])}") from None
-    except TimeoutError:
-        raise NotReadyError(
-            Exit.UNAVAILABLE, f"Kafka at {settings.kafka}: no answer in {settings.start_timeout:.0f} s"
-        ) from None
+    found = _partitions(admin, settings.start_timeout)
+    _check_topics(found, needs)
+    _check_rights(admin, needs, found, settings.start_timeout)
+    prepare(admin, settings, needs.group, needs.changelogs, found)
 
 
 def _partitions(admin: AdminClient, timeout: float) -> dict[str, int]:

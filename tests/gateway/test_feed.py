@@ -71,6 +71,19 @@ async def test_a_quiet_feed_says_that_it_is_alive(gateway, monkeypatch):
     assert ": nothing new\n" in lines
 
 
+async def test_a_reader_that_falls_ends_its_feeds_and_the_next_listener_begins_a_new_one(gateway, monkeypatch):
+    async def falls(*_: object) -> list[object]:
+        raise KeyError("visible_to")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(gateway.board, "wait_escalations", falls)
+        async with listening(gateway) as response:
+            assert (await response.content.read()).startswith(b"retry:")
+    async with listening(gateway) as response:
+        gateway.board.escalate(1)
+        assert await ids(response, 1) == ["1-0"]
+
+
 async def test_when_the_gateway_stops_feeds_end_cleanly():
     async with running() as gateway, listening(gateway) as response:
         await gateway.services.feed.close()

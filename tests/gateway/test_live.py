@@ -182,7 +182,7 @@ async def test_the_limit_holds_over_all_gateways(redis_url):
 
 async def test_the_feed_comes_from_the_read_model(gateway, redis_url):
     redis = connect(redis_url, 10)
-    entry = {"department": "water", "district": 159, "data": b'{"case":"live"}'}
+    entry = {"department": "water", "district": 159, "visible_to": "", "data": b'{"case":"live"}'}
     before = await redis.xadd("nivaran:escalations", entry)
     headers = {"Authorization": f"Bearer {TOKENS['officer']}", "Last-Event-ID": before.decode()}
     async with (
