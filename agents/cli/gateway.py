@@ -7,6 +7,7 @@ import msgspec
 import uvloop
 
 from agents.contact import KeyFormatError
+from agents.garbage import look_rarely
 from agents.gateway.server import AddressError, serve
 from agents.gateway.settings import GatewaySettings
 from agents.runtime.exits import Exit
@@ -40,6 +41,7 @@ def gateway(host: str | None, port: int | None) -> None:
         changes = {name: value for name, value in (("http_host", host), ("http_port", port)) if value is not None}
         settings = msgspec.structs.replace(settings, **changes)
         set_up_log(settings.log_level, settings.log_format)
+        look_rarely()
         code = uvloop.run(serve(settings))
     except (SettingsError, KeyFormatError, ProfileError) as error:
         click.echo(str(error), err=True)

@@ -10,6 +10,7 @@ import uvloop
 from aiohttp import web
 
 from agents.cli.shared import print_json
+from agents.garbage import look_rarely
 from agents.settings import Settings, load
 from agents.sms.faults import Faults
 from agents.sms.receipts import Receipts
@@ -81,6 +82,7 @@ def sms_sandbox(
         sandbox = Sandbox(
             ledger or Path(settings.data_dir) / LEDGER, faults, Receipts(receipts, receipts_token), segments
         )
+        look_rarely()
         uvloop.run(_serve(sandbox, host, port, as_json))
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error

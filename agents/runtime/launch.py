@@ -5,6 +5,7 @@ import logging
 
 import uvloop
 
+from agents.garbage import look_rarely
 from agents.runtime.exits import Exit, NotReadyError, leave
 from agents.runtime.worker import Worker
 from agents.settings import SettingsError
@@ -16,6 +17,7 @@ def run(worker: Worker) -> Exit:
     """Run `worker` to its end; answers the exit code."""
     # a policy, not one loop: Faust runs Kafka's client on a second loop in a thread of its own
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    look_rarely()
     return asyncio.run(_run(worker))
 
 

@@ -16,6 +16,7 @@ from agents.audit.report import Findings, Result, holds
 from agents.audit.run import audit as reconcile
 from agents.cli.audit import deliveries, log_of
 from agents.cli.audit import show as show_results
+from agents.garbage import look_rarely
 from agents.runtime.exits import Exit
 from agents.simulate.generate import Simulation, Together
 from agents.simulate.truth import differences
@@ -59,6 +60,7 @@ def demo(scale: float, seed: int, days: int | None, systems: str, keep: bool) ->
       nivaran demo --systems all
     """
     console, began = Console(), time.monotonic()
+    look_rarely()
     simulation = simulated(systems, seed, scale, days)
     home = local_home().parent / "demo"
     try:
