@@ -1,6 +1,8 @@
 """What a story expects of the registers and the district's board: read from a fold of the facts it wrote, in memory."""
 
 import asyncio
+import csv
+import io
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -8,12 +10,17 @@ import msgspec
 
 from agents.audit.board import Shadow, ShadowSource
 from agents.audit.log import Entry
+from agents.cli.review import Asked
 from agents.readmodel.district import read_board
+from agents.readmodel.packs import gather
 from agents.readmodel.review import Registers
 from schemas import topics as t
 from streams.calendar import day_key, month_key
 from streams.profiles.load import profiles
 from streams.profiles.profile import DAY_MS
+from streams.review.material import Audience, Material, Scope, ranked
+from streams.review.pack import document
+from streams.review.render import tables
 from tests.story import Seen, Story, offset
 
 MONTHS: Final = 16
@@ -35,6 +42,11 @@ async def _problems(story: Story, seen: Seen) -> list[str]:
         ]
         if entries:
             folded.take(entries)
+    if seen.windows:
+        folded.take([
+            Entry(t.SLA_WINDOW, 0, place, at, key.encode(), window, tuple)
+            for place, (key, at, window) in enumerate(seen.windows)
+        ])  # fmt: skip
     for expected in story.raw.get("register", ()):
         got = await READERS[expected["name"]](story, ShadowSource(folded), expected)
         wanted = [_wanted(story, line) for line in expected["lines"]]
@@ -100,7 +112,39 @@ async def _board(story: Story, source: ShadowSource, expected: dict[str, Any]) -
     return [msgspec.to_builtins(row) for row in board.rows]
 
 
+async def _sample(story: Story, source: ShadowSource, expected: dict[str, Any]) -> list[dict[str, Any]]:
+    profile = profiles()[story.raw["system"]]
+    asked = Asked(
+        profile, expected["district"], expected["month"], expected["as_of"], expected["for"], expected.get("days", 3)
+    )
+    drawn = await asked.draw(source, expected["seed"], expected["size"])
+    return [msgspec.to_builtins(stay) for stay in drawn.stays]
+
+
+async def _material(story: Story, source: ShadowSource, expected: dict[str, Any]) -> Material:
+    profile, district = profiles()[story.raw["system"]], expected.get("district")
+    audience: Audience = "cm" if district is None else "dm"
+    return await gather(source, profile, audience, Scope(district), expected["month"], expected["as_of"])
+
+
+async def _ranking(story: Story, source: ShadowSource, expected: dict[str, Any]) -> list[dict[str, Any]]:
+    """The districts that have a rank, best first."""
+    units = ranked(await _material(story, source, expected), "district")
+    return [
+        {"rank": each.rank, "district": int(each.unit), "marks": each.score.total, "grade": each.score.grade}
+        for each in units
+        if each.rank is not None
+    ]
+
+
+async def _pack(story: Story, source: ShadowSource, expected: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of one table of the pack, as its CSV has them in English."""
+    found = document(await _material(story, source, expected), "en")
+    return list(csv.DictReader(io.StringIO(tables(found, "pack")[f"pack.{expected['table']}.csv"])))
+
+
 READERS: Final[dict[str, Callable[..., Any]]] = {
     "pending": _pending, "dissatisfied": _dissatisfied, "defaulters": _defaulters, "board": _board,
+    "sample": _sample, "ranking": _ranking, "pack": _pack,
 }  # fmt: skip
 """Registers by the name a story calls them."""

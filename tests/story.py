@@ -57,6 +57,8 @@ class Seen:
     offices: dict[str, dict[str, Any]] = field(default_factory=dict)
     clusters: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Case -> the case that stands for the cluster it was suggested for, and how many citizens are in it."""
+    windows: list[tuple[str, int, bytes]] = field(default_factory=list)
+    """Published windows: key, when, and the record; of the whole story."""
     counts: Counter[str] = field(default_factory=Counter)
     """What the SLA facts add up to, over all units."""
 
@@ -78,10 +80,16 @@ class Seen:
         elif topic == t.CLUSTER_SUGGESTED:
             suggested = msgspec.json.decode(value)
             self.clusters[suggested["case"]] = (suggested["cluster"], suggested["citizens"])
-        elif topic == t.SLA_FACTS:
-            self.counts.update(msgspec.json.decode(value).get("counts", {}))
+        elif topic in {t.SLA_FACTS, t.SLA_WINDOW}:
+            self._add_sums(topic, key, msgspec.json.decode(value), value)
         elif topic in DEAD:
             self.dead[key] += 1
+
+    def _add_sums(self, topic: str, key: str, told: dict[str, Any], value: bytes) -> None:
+        if topic == t.SLA_FACTS:
+            self.counts.update(told.get("counts", {}))
+        else:
+            self.windows.append((key, told["at"], value))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def test_registers_of_a_story(story) -> None:
 
 def test_the_registers_are_really_looked_at() -> None:
     assert {each["name"] for story in WITH_REGISTERS for each in story.raw["register"]} >= {
-        "pending", "dissatisfied", "defaulters", "board",
+        "pending", "dissatisfied", "defaulters", "board", "sample", "ranking", "pack",
     }  # fmt: skip
     story = WITH_REGISTERS[0]
     wrong = [{**each, "lines": [*each["lines"], {"case": "a"}]} for each in story.raw["register"]]
