@@ -51,6 +51,9 @@ real: .venv/dev  ## 276,633 real cases on live Kafka, compared with an independe
 chaos: .venv/dev  ## one long run with processes killed at moments drawn from SEED
 	@$(BIN)/python -m tests.live.chaos --seed $(SEED) $(ARGS)
 
+simulation: .venv/dev  ## the flow under a scheduler that seeds decide (ARGS="--seeds 100000"; "--seed N" replays one)
+	@$(BIN)/python -m tests.simulation $(ARGS)
+
 bench: .venv/dev  ## what a command costs, how soon an officer is told, how fast a table is back: docs/benchmarks.md
 	@$(BIN)/nivaran bench all --write docs/benchmarks.md $(ARGS)
 
@@ -99,4 +102,4 @@ install = echo "installing requirements/$(1).txt"; \
 	echo "Packages could not be installed (the reason stands above). A reachable package index is needed; pip's own" \
 		"settings are used (PIP_INDEX_URL, pip.conf, proxies)." >&2; exit 1; }
 
-.PHONY: help demo test check static pure api whole tools real chaos bench lock clean
+.PHONY: help demo test check static pure api whole tools real chaos simulation bench lock clean
