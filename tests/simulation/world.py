@@ -8,8 +8,9 @@ import zlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+from agents.readmodel.rebuild import Stored
 from agents.runtime.fold import Fold
 from schemas.base import Wake
 from schemas.codec import decoder, encode
@@ -31,18 +32,6 @@ END = HORIZON + 10 * DAY_MS
 Fault = Literal["none", "outputs-without-position", "state-without-outputs", "wakes-forgotten"]
 """What a broken runtime would do: planted, to see that it is found."""
 _handover = decoder(SmsHandover)
-
-
-class Stored(NamedTuple):
-    """A record of the log."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass
