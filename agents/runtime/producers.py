@@ -45,8 +45,8 @@ def producer_config(settings: Settings) -> dict[str, Any]:
         **client_config(settings),
         "partitioner": "murmur2_random",
         "acks": "all",
-        # 5 would make fewer, fuller requests, for a tenth less CPU of broker and readers; it waits for chaos runs to say
-        # whether a transaction that was lost with its broker has to do with it
+        # 5 would make fewer, fuller requests, for a tenth less CPU of broker and readers; whether a transaction that
+        # was torn when its only broker died has to do with it is open (docs/decisions/0005)
         "linger.ms": 0,
         "compression.type": "lz4",
         "batch.num.messages": 10_000,
