@@ -11,17 +11,17 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from schemas import base, clusters, commands, events, intake, officers, review, sla, sms
+from schemas import assignments, base, clusters, commands, events, intake, officers, review, sla, sms
 from schemas.base import Record
 from schemas.catalogue import page, with_picture
 from schemas.codec import tag
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 HOME: Final = Path(__file__).parents[1]
-MODULES: Final = (base, intake, commands, events, clusters, sms, sla, officers, review)
+MODULES: Final = (assignments, base, intake, commands, events, clusters, sms, sla, officers, review)
 _KINDS: Final[tuple[type[Record] | UnionType, ...]] = (
     base.Wake, intake.IntakeInput, intake.IntakeOutcome, commands.CaseCommand, events.Event, events.EscalationRaised,
-    events.EscalationSentUp, events.DepartmentAssigned, sms.SmsInput, sms.SmsHandover, sms.SmsDelivery,
+    events.EscalationSentUp, assignments.DepartmentAssigned, sms.SmsInput, sms.SmsHandover, sms.SmsDelivery,
     sla.SlaInput, sla.SlaWindow, clusters.ClusterInput, clusters.ClusterSuggested,
     officers.OfficeInput, officers.OfficeEntry, officers.OfficerInput, officers.OfficerFact,
     review.ReviewOutcome,

@@ -7,6 +7,7 @@ from typing import Any
 from schemas import commands as c
 from schemas import events as e
 from schemas import topics as t
+from schemas.assignments import AssignmentStep, DepartmentAssigned
 from schemas.base import Place
 from schemas.clusters import ClusterSighting
 from schemas.registry import department_feed
@@ -99,9 +100,9 @@ def _gone_up(fact: e.CaseEscalated | e.CaseSentUp, case: Case, profile: Profile)
 
 
 def _assigned(
-    fact: e.Event, case: Case, because_of: e.AssignmentStep, due_at: int | None, text: str | None = None
+    fact: e.Event, case: Case, because_of: AssignmentStep, due_at: int | None, text: str | None = None
 ) -> Output:
-    assigned = e.DepartmentAssigned(
+    assigned = DepartmentAssigned(
         case=fact.case,
         seq=fact.seq,
         at=fact.at,

@@ -8,6 +8,7 @@ import pytest
 from agents.kafka_admin import Spec, compare, specs
 from schemas import base, clusters, commands, events, intake, officers, review, sla, sms
 from schemas import topics as names
+from schemas.assignments import DepartmentAssigned
 from schemas.codec import tag
 from schemas.publish import records
 from schemas.registry import DEPARTMENT_FEED, dead_letters, declared, department_feed, topics
@@ -23,7 +24,7 @@ MAY_BE_ON = {
     names.ESCALATION_RAISED: events.EscalationRaised | events.EscalationSentUp,
     names.CLUSTER_SIGHTED: clusters.ClusterInput,
     names.CLUSTER_SUGGESTED: clusters.ClusterSuggested,
-    DEPARTMENT_FEED: events.DepartmentAssigned,
+    DEPARTMENT_FEED: DepartmentAssigned,
     names.SMS_REQUESTED: sms.SmsInput,
     names.SMS_OUTBOX: sms.SmsHandover,
     names.SMS_DELIVERY: sms.SmsDelivery,
