@@ -3,8 +3,8 @@
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final
 
 from aiohttp import web
 
@@ -13,22 +13,11 @@ from agents.gateway.districts import get_board
 from agents.gateway.officers import get_list, post_activity
 from agents.gateway.problems import Kind, Problem
 from agents.gateway.reading import get_case, get_escalations, get_health, get_metrics, get_openapi, get_ready
+from agents.gateway.routes import Handler, Route
 from agents.gateway.services import SERVICES, Services
 from agents.gateway.writing import BEGUN, CALLER, post_action, post_complaint, post_receipt
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 logger = logging.getLogger(__name__)
-
-
-class Route(NamedTuple):
-    """A path as clients see it, and who may come in."""
-
-    method: str
-    path: str
-    handler: Handler
-    open: bool = False
-    """Without a token: what a probe or a scraper asks."""
-
 
 ROUTES: Final = (
     Route("POST", "/v1/complaints", post_complaint),
@@ -39,22 +28,34 @@ ROUTES: Final = (
     Route("POST", "/v1/sms/receipts", post_receipt),
     Route("POST", "/v1/officers/{officer}/activity", post_activity),
     *(Route("GET", f"/v1/officers/{name}", get_list) for name in LISTS),
-    Route("GET", "/healthz", get_health, open=True),
-    Route("GET", "/readyz", get_ready, open=True),
-    Route("GET", "/metrics", get_metrics, open=True),
-    Route("GET", "/openapi.json", get_openapi, open=True),
+    Route("GET", "/healthz", get_health, "open"),
+    Route("GET", "/readyz", get_ready, "open"),
+    Route("GET", "/metrics", get_metrics, "open"),
+    Route("GET", "/openapi.json", get_openapi, "open"),
 )
-OPEN_PATHS: Final = frozenset(route.path for route in ROUTES if route.open)
 STATUS_KINDS: Final = {404: Kind.NOT_FOUND, 405: Kind.METHOD_NOT_ALLOWED, 413: Kind.TOO_LARGE}
+ROUTE: Final[web.AppKey[dict[tuple[str, str], Route]]] = web.AppKey("routes", dict)
 
 
-def build(services: Services) -> web.Application:
-    """The application over these services."""
+def build(services: Services, channels: Iterable[Route] = ()) -> web.Application:
+    """The application over these services; `channels`: routes of the channels that are set up."""
     app = web.Application(middlewares=[measured, explained, admitted], client_max_size=services.settings.max_body)
     app[SERVICES] = services
-    for route in ROUTES:
-        app.router.add_route(route.method, route.path, route.handler)
+    app[ROUTE] = {}
+    for route in (*ROUTES, *channels):
+        found = app.router.add_route(route.method, route.path, route.handler)
+        assert found.resource is not None
+        app[ROUTE][route.method, found.resource.canonical] = route
     return app
+
+
+def _route(request: web.Request) -> Route | None:
+    """What serves this request; None where nothing does."""
+    resource = request.match_info.route.resource
+    if resource is None:
+        return None
+    method = "GET" if request.method == "HEAD" else request.method
+    return request.app[ROUTE].get((method, resource.canonical))
 
 
 @web.middleware
@@ -80,45 +81,48 @@ async def measured(request: web.Request, handler: Handler) -> web.StreamResponse
 async def explained(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Everything that goes wrong is a problem document."""
     metrics = request.app[SERVICES].metrics
+    route = _route(request)
+    tell = Problem.response if route is None else route.telling
     try:
         return await handler(request)
     except Problem as problem:
         metrics.problems.labels(problem.kind.name.lower()).inc()
-        return problem.response()
+        return tell(problem)
     except web.HTTPException as error:
         kind = STATUS_KINDS.get(error.status)
         if kind is None:
             raise
         metrics.problems.labels(kind.name.lower()).inc()
-        response = Problem(kind).response()
+        response = tell(Problem(kind))
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
         return response
     except Exception as error:
         logger.exception("a request failed: %s", type(error).__name__)
         metrics.problems.labels(Kind.INTERNAL.name.lower()).inc()
-        return Problem(Kind.INTERNAL).response()
+        return tell(Problem(Kind.INTERNAL))
 
 
 @web.middleware
 async def admitted(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A known token and room in its source's bucket, before the body is read."""
-    resource = request.match_info.route.resource
-    if resource is None or resource.canonical in OPEN_PATHS:
+    """A known token where one is needed, and room in the source's bucket, before the body is read."""
+    route, services = _route(request), request.app[SERVICES]
+    if route is None or route.entrance == "open":
         return await handler(request)
-    services = request.app[SERVICES]
-    caller = services.tokens.caller(request.headers.get("Authorization"))
-    wait = await services.buckets.wait(_source(request, caller.digest, services.settings.trusted_proxies))
+    name = route.path
+    if route.entrance == "token":
+        request[CALLER] = services.tokens.caller(request.headers.get("Authorization"))
+        name = request[CALLER].digest
+    wait = await services.buckets.wait(_source(request, name, services.settings.trusted_proxies))
     if wait:
         raise Problem(Kind.TOO_MANY, retry_after=wait)
-    request[CALLER] = caller
     return await handler(request)
 
 
-def _source(request: web.Request, token: str, proxies: int) -> str:
-    """Digest of token and address: an address is personal data and stays out of Redis."""
+def _source(request: web.Request, name: str, proxies: int) -> str:
+    """Digest of token (or channel) and address: an address is personal data and stays out of Redis."""
     address = request.remote or ""
     if proxies:
         passed = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",")]
         address = passed[-proxies] if len(passed) >= proxies and passed[-proxies] else address
-    return hashlib.sha256(f"{token}\x00{address}".encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{name}\x00{address}".encode()).hexdigest()[:24]

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from agents.clock import SimulatedClock, clock_of
 from agents.gateway.app import build
+from agents.gateway.channels.table import routes_of_channels
 from agents.gateway.log import KafkaLog
 from agents.gateway.services import Services, assemble, connect
 from agents.gateway.settings import GatewaySettings
@@ -42,7 +43,9 @@ async def serve(settings: GatewaySettings) -> Exit:
     if isinstance(clock, SimulatedClock):
         clock.on_fault = ending.clock_failed
     clock.start()
-    runner = web.AppRunner(build(services), access_log=None, shutdown_timeout=settings.shutdown_timeout)
+    runner = web.AppRunner(
+        build(services, routes_of_channels()), access_log=None, shutdown_timeout=settings.shutdown_timeout
+    )
     await runner.setup()
     site = web.TCPSite(runner, settings.http_host, settings.http_port, backlog=BACKLOG)
     try:

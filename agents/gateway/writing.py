@@ -41,15 +41,32 @@ class Taken(NamedTuple):
     accepted: Accepted | None = None
 
 
+class Once(NamedTuple):
+    """What a caller is answered, and whether it is the answer of before."""
+
+    answer: Answer
+    replayed: bool
+
+
 async def post_complaint(request: web.Request) -> web.Response:
     """`POST /v1/complaints`."""
     services = request.app[SERVICES]
     allow(request[CALLER], SUBMITTERS)
     key, body = idempotency_key(request), await json_body(request)
 
+    return _accepted(await submit(services, body, key, traceparent(request)))
+
+
+async def submit(services: Services, body: object, key: str, trace: str) -> Once:
+    """Take a complaint's body under the key of its channel: durable once, however often it comes.
+
+    `key` is the channel's own id of it, at most 128 visible ASCII characters: the case id follows from system, channel
+    and key. `trace` is a W3C trace context. Raises Problem.
+    """
+
     def take() -> Taken:
         now = received_at(services, body)
-        submitted, errors = records.complaint(body, key, now, services.identity, traceparent=traceparent(request))
+        submitted, errors = records.complaint(body, key, now, services.identity, traceparent=trace)
         if submitted is None:
             raise Problem(Kind.INVALID_FIELDS, errors=errors)
         case = submitted.case
@@ -65,7 +82,7 @@ async def post_complaint(request: web.Request) -> web.Response:
         accepted = Accepted(case, submitted.system, now)
         return Taken("submission", entry, Answer(case, f"/v1/cases/{case}", submitted.id), accepted)
 
-    return await _once(services, f"complaints/{_scope(body)}", key, body, take)
+    return await once(services, f"complaints/{_scope(body)}", key, body, take)
 
 
 def _scope(body: Any) -> str:
@@ -90,7 +107,7 @@ async def post_action(request: web.Request) -> web.Response:
         entry = Entry(CASE_COMMANDS, case, command.id, command, command.at, now, traceparent(request))
         return Taken("action", entry, Answer(case, f"/v1/cases/{case}", command.id))
 
-    return await _once(services, f"actions/{case}", key, body, take)
+    return _accepted(await once(services, f"actions/{case}", key, body, take))
 
 
 def _profile(case: str) -> Profile:
@@ -125,8 +142,8 @@ async def post_receipt(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def _once(services: Services, scope: str, key: str, body: object, take: Callable[[], Taken]) -> web.Response:
-    """Do what the request asks once per key: a repeat gets the first answer."""
+async def once(services: Services, scope: str, key: str, body: object, take: Callable[[], Taken]) -> Once:
+    """Do what the request asks once per key: a repeat gets the first answer. Raises Problem."""
     taken = take()  # what cannot be taken leaves no trace of its key
     print_of_body = services.keys.fingerprint(body)
     match await services.keys.begin(scope, key, print_of_body):
@@ -135,7 +152,7 @@ async def _once(services: Services, scope: str, key: str, body: object, take: Ca
         case "reused":
             raise Problem(Kind.KEY_REUSED)
         case Answer() as before:
-            return _accepted(before, replayed=True)
+            return Once(before, replayed=True)
         case "first":
             pass
     try:
@@ -144,7 +161,7 @@ async def _once(services: Services, scope: str, key: str, body: object, take: Ca
         await services.keys.release(scope, key)
         raise
     await services.keys.done(scope, key, print_of_body, taken.answer, taken.accepted)
-    return _accepted(taken.answer, replayed=False)
+    return Once(taken.answer, replayed=False)
 
 
 async def append(services: Services, kind: str, entry: Entry) -> None:
@@ -165,7 +182,8 @@ async def append(services: Services, kind: str, entry: Entry) -> None:
         services.metrics.submissions.labels(entry.value.system, entry.value.channel).inc()
 
 
-def _accepted(answer: Answer, *, replayed: bool) -> web.Response:
+def _accepted(done: Once) -> web.Response:
+    answer, replayed = done
     headers = {"Location": answer.status_url} | ({"Idempotency-Replayed": "true"} if replayed else {})
     return web.Response(status=202, body=msgspec.json.encode(answer), headers=headers, content_type="application/json")
 

@@ -46,6 +46,8 @@ class Plan:
     brokers: int = 1
     per_role: int = 2
     session_s: int = 6
+    keep: bool = False
+    """Whether the brokers' data outlive the run."""
 
 
 @dataclass
@@ -83,7 +85,10 @@ class Chaos:
     def run(self) -> Report:
         began = time.monotonic()
         settings = {"group.min.session.timeout.ms": "3000"}
-        with KafkaCluster(self._folder / "kafka", brokers=self._plan.brokers, heap_mb=384, settings=settings) as kafka:
+        cluster = KafkaCluster(
+            self._folder / "kafka", brokers=self._plan.brokers, heap_mb=384, settings=settings, keep=self._plan.keep
+        )
+        with cluster as kafka:
             self._kafka = kafka
             copies = min(3, self._plan.brokers)
             make_topics(kafka.bootstrap, set(self._flow.topics) - {CLOCK}, self._flow.partitions, copies)
@@ -249,10 +254,17 @@ def run(plan: Plan, flow_name: str, folder: Path) -> Report:
 @click.option("--rate", type=int, default=900, help="Inputs per second.")
 @click.option("--kills", type=int, default=8)
 @click.option("--brokers", type=click.Choice(["1", "3"]), default="1")
-@click.option("--keep", type=click.Path(path_type=Path), default=None, help="Folder for the workers' logs.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder for the workers' logs and, to be kept, the brokers' data.",
+)
 def main(seed: int, flow: str, inputs: int, rate: int, kills: int, brokers: str, keep: Path | None) -> None:
     """Let chaos loose on a flow, audit it, say what was found."""
-    plan = Plan(seed, inputs, rate, kills, brokers=int(brokers), broker_kills=1 if brokers == "1" else 3)
+    plan = Plan(
+        seed, inputs, rate, kills, brokers=int(brokers), broker_kills=1 if brokers == "1" else 3, keep=keep is not None
+    )
     folder = keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     report = run(plan, flow, folder)
