@@ -132,9 +132,7 @@ def redrive(
     Key, value, headers and timestamp are as they were. `rate` is records a second. A second redrive that runs at the
     same time is fenced: Kafka ends the older one.
     """
-    producer = Producer(
-        {**producer_config(settings), "transactional.id": f"{settings.group_prefix}-redrive", "linger.ms": 5}
-    )
+    producer = Producer({**producer_config(settings), "transactional.id": f"{settings.group_prefix}-redrive"})
     producer.init_transactions(TIMEOUT_S)
     waiting = iter(letters)
     size = BATCH if rate is None else max(1, min(BATCH, int(rate)))

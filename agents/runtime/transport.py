@@ -3,8 +3,11 @@
 import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
+from aiokafka.errors import IllegalStateError
+from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
@@ -186,7 +189,19 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # faust ships no types
 
     async def perform_seek(self) -> None:
         await super().perform_seek()
+        await self._seek_those_without_commit()
         self._forget()
+
+    async def _seek_those_without_commit(self) -> None:
+        """Move partitions of which nothing is committed to their beginning.
+
+        aiokafka leaves them where they are, and what was fetched and not handed over would be skipped.
+        """
+        read = (tp for tp in self.assignment() if not self._is_changelog_tp(tp))
+        fresh = [TopicPartition(*tp) for tp in read if not self._read_offset.get(tp)]
+        if fresh:
+            with suppress(IllegalStateError):  # taken away meanwhile: its next owner begins where it should
+                await self._thread.seek_to_beginning(*fresh)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         # the parent forgets what is acknowledged before anybody could commit it
