@@ -3,11 +3,8 @@
 import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import suppress
 from typing import Any
 
-from aiokafka.errors import IllegalStateError
-from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
@@ -35,6 +32,32 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust ship
             return None
         position: int | None = subscription.assignment.state_value(tp)._position  # noqa: SLF001 - its property asserts
         return position
+
+    async def seek_to_committed(self) -> Mapping[TP, int | None]:
+        """Seek every source partition to what is committed of it, one of which nothing is to its beginning."""
+        found: Mapping[TP, int | None] = await self.call_thread(self._seek_all)
+        return found
+
+    async def _seek_all(self) -> Mapping[TP, int | None]:
+        """Do so within one assignment, or not at all: another's are sought when it comes.
+
+        aiokafka's own leaves a partition of which nothing is committed where it is, and what had been fetched of it and
+        not handed over would be skipped; and it may seek in an assignment that came while it asked for the last one.
+        """
+        subscription = self._consumer._subscription.subscription  # noqa: SLF001 - as above
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None:
+            return {}
+        tps = [tp for tp in assignment.tps if tp.topic not in self.app.tables.changelog_topics]
+        committed = {tp: await self._consumer.committed(tp) for tp in tps}
+        if not assignment.active:
+            return {}
+        for tp, offset in committed.items():
+            if offset:
+                self._consumer.seek(tp, offset)
+        if fresh := [tp for tp, offset in committed.items() if not offset]:
+            await self._consumer.seek_to_beginning(*fresh)
+        return committed
 
     def membership(self) -> tuple[int, str]:
         """Return the generation of the group and this member's id, which fence a transaction."""
@@ -189,19 +212,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # faust ships no types
 
     async def perform_seek(self) -> None:
         await super().perform_seek()
-        await self._seek_those_without_commit()
         self._forget()
-
-    async def _seek_those_without_commit(self) -> None:
-        """Move partitions of which nothing is committed to their beginning.
-
-        aiokafka leaves them where they are, and what was fetched and not handed over would be skipped.
-        """
-        read = (tp for tp in self.assignment() if not self._is_changelog_tp(tp))
-        fresh = [TopicPartition(*tp) for tp in read if not self._read_offset.get(tp)]
-        if fresh:
-            with suppress(IllegalStateError):  # taken away meanwhile: its next owner begins where it should
-                await self._thread.seek_to_beginning(*fresh)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         # the parent forgets what is acknowledged before anybody could commit it

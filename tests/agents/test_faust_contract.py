@@ -19,7 +19,6 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher, subscription_state
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import IllegalStateError
 from aiokafka.structs import TopicPartition
 from faust.app.base import App
 from faust.stores import base
@@ -43,6 +42,7 @@ PINNED = ("faust-streaming", "mode-streaming", "aiokafka", "confluent-kafka")
 OVERRIDDEN = {
     # ours replaces it, calls it, or both
     driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f",
+    driver.AIOKafkaConsumerThread.seek_to_committed: "775ab0adc4b0",
     driver.Consumer._new_consumer_thread: "0870ec53dea7",
     driver.Consumer.create_topic: "7e02a95e25ad",
     BaseConsumer.getmany: "4b168d84882a",
@@ -97,9 +97,9 @@ RELIED_ON = {
     Message.ack: "4751b72c4ed8",
     ConsumerMessage.on_final_ack: "45d670b6a8ac",
     AIOKafkaConsumer.start: "2f1ba7044332",
-    AIOKafkaConsumer.seek_to_committed: "f6cd85c8b70a",
+    AIOKafkaConsumer.committed: "d8706147ab15",
     AIOKafkaConsumer.seek_to_beginning: "231229deedd7",
-    driver.AIOKafkaConsumerThread.seek_to_beginning: "bd4250b8d1e7",
+    subscription_state.Assignment: "ce6859542c70",
     fetcher.FetchResult: "d7db13f06de8",
     fetcher.PartitionRecords._unpack_records: "b803e6d46480",
     fetcher.Fetcher.fetched_records: "be4348896b9b",
@@ -113,7 +113,7 @@ TOUCHED = {
     driver.AIOKafkaConsumerThread: ("_consumer", "_create_worker_consumer"),
     driver.Consumer: (
         "_acked", "_acked_index", "_add_gap", "_get_active_partitions", "_getmany", "_is_changelog_tp",
-        "_new_consumer_thread", "_new_offset", "_read_offset", "_thread",
+        "_new_consumer_thread", "_new_offset", "_thread",
     ),
     subscription_state.TopicPartitionState: ("_position",),
     Recovery: ("_set_recovery_started", "_signal_recovery_end"),
@@ -210,32 +210,40 @@ def test_offsets_are_committed_up_to_the_first_slice_that_is_not_done() -> None:
     assert not books._acked_index[tp]
 
 
-@pytest.mark.parametrize("taken_away", [False, True])
-async def test_what_nothing_is_committed_of_is_sought_to_its_beginning(taken_away: bool) -> None:
-    # aiokafka's own seek leaves such a partition where it is: what had been fetched there would be skipped
-    committed = {TP("in", 0): None, TP("in", 1): 0, TP("in", 2): 7, TP("group-toy-changelog", 0): None}
-    sought: list[TopicPartition] = []
+async def sought(committed: dict[TopicPartition, int | None], *, active: bool) -> dict[TopicPartition, int]:
+    """What is sought of an assignment, and to which offset."""
+    found: dict[TopicPartition, int] = {}
 
-    async def seek_to_committed() -> dict[TP, int | None]:
-        return committed
+    async def of(tp: TopicPartition) -> int | None:
+        return committed[tp]
 
     async def seek_to_beginning(*tps: TopicPartition) -> None:
-        sought.extend(tps)
-        if taken_away:
-            raise IllegalStateError("not assigned")
+        found.update(dict.fromkeys(tps, 0))
 
-    consumer = transport.Consumer.__new__(transport.Consumer)
-    consumer._thread = SimpleNamespace(
-        seek_to_committed=seek_to_committed, seek_to_beginning=seek_to_beginning, assignment=lambda: set(committed)
-    )
-    consumer.app = SimpleNamespace(tables=SimpleNamespace(changelog_topics={"group-toy-changelog"}))
-    consumer._read_offset, consumer._committed_offset = {}, {}
-    consumer._in_flight, consumer._delivered, consumer._room = Counter(), {}, asyncio.Event()
-    consumer._acked, consumer._acked_index = {}, {}
-    await consumer.perform_seek()
-    assert set(sought) == {TopicPartition("in", 0), TopicPartition("in", 1)}
-    assert all(type(tp) is TopicPartition for tp in sought), "aiokafka refuses Faust's own kind"
-    assert consumer._committed_offset[TP("in", 2)] == 7
+    tps = {*committed, TopicPartition("group-toy-changelog", 0)}
+    consumer = SimpleNamespace(
+        _subscription=SimpleNamespace(
+            subscription=SimpleNamespace(assignment=SimpleNamespace(tps=tps, active=active))
+        ),
+        committed=of, seek=found.__setitem__, seek_to_beginning=seek_to_beginning,
+    )  # fmt: skip
+    thread = transport.Thread.__new__(transport.Thread)
+    thread._consumer = consumer
+    thread.app = SimpleNamespace(tables=SimpleNamespace(changelog_topics={"group-toy-changelog"}))
+    told = await thread._seek_all()
+    assert told == (committed if active else {})
+    return found
+
+
+async def test_what_nothing_is_committed_of_is_sought_to_its_beginning() -> None:
+    # aiokafka's own leaves such a partition where it is: what had been fetched there would be skipped
+    new, none_yet, old = (TopicPartition("in", number) for number in range(3))
+    assert await sought({new: None, none_yet: 0, old: 7}, active=True) == {new: 0, none_yet: 0, old: 7}
+
+
+async def test_nothing_is_sought_in_an_assignment_that_came_meanwhile() -> None:
+    # positions of before, sought in the new one, would have what is committed since folded again
+    assert await sought({TopicPartition("in", 0): 7, TopicPartition("in", 1): None}, active=False) == {}
 
 
 def test_a_slice_of_an_earlier_generation_is_never_committed() -> None:

@@ -1,0 +1,1 @@
+"""The matrix of faults: each strikes under load, says whether it did, and is audited from the input log."""

@@ -1,0 +1,173 @@
+"""Faults of workers: killed at points, frozen past a session, coming and going, of two builds, their clock wrong."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.trial import TAKEN_OVER_S, Trial
+from tests.live.stand import Place, pause
+from tests.waiting import until
+
+STRIKES_S = 400.0
+"""For all kills at one point."""
+MOST_PASSED = 12
+CLOCK_STEP_S = 600
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+
+
+def at_point(point: str) -> Callable[[Trial], None]:
+    """Workers die there again and again, whenever they come back."""
+    # in recovery the first slices are all there may be
+    most = 1 if point == "in recovery" else MOST_PASSED
+
+    def arm(trial: Trial, place: Place) -> None:
+        trial.stand.start(place, FAULT_POINT=point, FAULT_AFTER=str(trial.draw.randrange(most)))
+
+    def strike(trial: Trial) -> None:
+        stand = trial.stand
+        for place in stand.places:
+            stand.workers[place].stop()
+            arm(trial, place)
+        deadline = time.monotonic() + STRIKES_S
+        while trial.struck < trial.times and time.monotonic() < deadline:
+            for place in _died(trial):
+                arm(trial, place)
+            time.sleep(0.02)
+        for place in stand.places:
+            stand.workers[place].kill()
+            stand.start(place)
+        trial.recovers()
+
+    return strike
+
+
+def _died(trial: Trial) -> list[Place]:
+    """Who has ended since the last look: struck at the point, or by itself."""
+    found = []
+    for place, worker in trial.stand.workers.items():
+        code = worker.process.poll()
+        if code is None:
+            continue
+        found.append(place)
+        if code == -signal.SIGKILL:
+            trial.struck += 1
+        else:
+            trial.stand.exits.append(code)
+    return found
+
+
+def zombies(trial: Trial) -> None:
+    """One stands still until another has its partitions, then goes on believing that they are its own."""
+    stand = trial.stand
+    for _ in range(trial.times):
+        victim = trial.draw.choice(stand.places)
+        others = [place for place in stand.places if place != victim]
+        everything = trial.partitions_of(stand.places)
+        stand.workers[victim].signal(signal.SIGSTOP)
+        try:
+            until(
+                lambda others=others, everything=everything: trial.partitions_of(others) >= everything > 0,
+                TAKEN_OVER_S,
+                what="others have its partitions",
+            )
+            trial.struck += 1
+        finally:
+            stand.workers[victim].signal(signal.SIGCONT)
+        trial.recovers()
+
+
+def storm(trial: Trial) -> None:
+    """Workers leave and come back every two seconds, by turns told to and killed."""
+    stand = trial.stand
+    for number in range(trial.times):
+        stand.restart_those_that_left()
+        place = trial.draw.choice(stand.places)
+        if number % 2:
+            stand.workers[place].kill()
+        else:
+            stand.workers[place].stop()
+        stand.start(place)
+        trial.struck += 1
+        pause(trial.draw, 1.0, 2.0)
+    trial.recovers()
+
+
+def kills(trial: Trial) -> None:
+    """Any worker at any moment."""
+    stand = trial.stand
+    for _ in range(trial.times):
+        pause(trial.draw, 1.0, 3.0)
+        stand.restart_those_that_left()
+        place = trial.draw.choice(stand.places)
+        stand.workers[place].kill()
+        stand.start(place)
+        trial.struck += 1
+    trial.recovers()
+
+
+def clock_steps(trial: Trial) -> None:
+    """Ten minutes forward, back to where it was, ten minutes back, and right again."""
+    stand = trial.stand
+    told = stand.folder / "faketime"
+    told.write_text("+0")
+    stand.environ = {
+        "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(told), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }  # fmt: skip
+    for place in stand.places:
+        stand.workers[place].stop()
+        stand.start(place).wait_ready()
+    steps = (CLOCK_STEP_S, 0, -CLOCK_STEP_S, 0)
+    for number in range(trial.times):
+        step = steps[number % len(steps)]
+        told.write_text(f"{step:+d}")
+        pause(trial.draw, 4, 7)
+        clocks = [worker.quiesced()["clock"] for worker in stand.workers.values()]
+        off = [abs(clock / 1000 - time.time() - step) for clock in clocks]
+        trial.struck += max(off) < CLOCK_STEP_S / 2
+    told.write_text("+0")
+    trial.recovers()
+
+
+def no_faketime() -> str:
+    return "" if FAKETIME.exists() else "no libfaketime (Debian package libfaketime)"
+
+
+def old_build() -> str:
+    """The commit before the last change of the product's code; empty where there is no history."""
+    command = ["git", "log", "-2", "--format=%H", "--", "agents", "streams", "schemas"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    commits = found.stdout.split()
+    return commits[1] if found.returncode == 0 and len(commits) > 1 else ""
+
+
+def no_old_build() -> str:
+    return "" if old_build() else "no older commit in this checkout"
+
+
+def upgrade(trial: Trial) -> None:
+    """Workers of an older build are replaced by this one's, one by one, under load; then back, then forth again."""
+    stand = trial.stand
+    old = stand.folder / "old"
+    old.mkdir()
+    archive = subprocess.run(["git", "archive", old_build()], capture_output=True, check=True)
+    subprocess.run(["tar", "-x", "-C", str(old)], input=archive.stdout, check=True)
+    of_old = {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(old)}
+    of_new = {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(Path.cwd())}
+    for build in (of_old, of_new, of_old, of_new)[: trial.times]:
+        stand.environ = build
+        for place in stand.places:
+            stand.workers[place].stop()
+            stand.start(place).wait_ready()
+            pause(trial.draw, 1.0, 2.0)
+        running = {_source_of(worker.process.pid) for worker in stand.workers.values()}
+        trial.struck += running == {build["PYTHONPATH"]}
+        trial.recovers()
+
+
+def _source_of(pid: int) -> str:
+    """Where a worker's code is from."""
+    told = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return next(each.partition(b"=")[2].decode() for each in told if each.startswith(b"PYTHONPATH="))
