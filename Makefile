@@ -51,6 +51,13 @@ real: .venv/dev  ## 276,633 real cases on live Kafka, compared with an independe
 chaos: .venv/dev  ## one long run with processes killed at moments drawn from SEED
 	@$(BIN)/python -m tests.live.chaos --seed $(SEED) $(ARGS)
 
+# libfaketime: the row of clocks that step needs it
+faults: .venv/dev  ## the whole matrix of faults, each row under load and audited (ARGS="--list", "--row disk --seed 7")
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ ! -e /usr/lib/x86_64-linux-gnu/faketime ]; then \
+		apt-get install -y -qq --no-install-recommends libfaketime >.venv/faketime.log 2>&1 || tail -n 3 .venv/faketime.log >&2; \
+	fi
+	@$(BIN)/python -m tests.faults $(ARGS)
+
 simulation: .venv/dev  ## the flow under a scheduler that seeds decide (ARGS="--seeds 100000"; "--seed N" replays one)
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
@@ -102,4 +109,4 @@ install = echo "installing requirements/$(1).txt"; \
 	echo "Packages could not be installed (the reason stands above). A reachable package index is needed; pip's own" \
 		"settings are used (PIP_INDEX_URL, pip.conf, proxies)." >&2; exit 1; }
 
-.PHONY: help demo test check static pure api whole tools real chaos simulation bench lock clean
+.PHONY: help demo test check static pure api whole tools real chaos faults simulation bench lock clean

@@ -1,0 +1,1 @@
+"""A whole deployment's topics as files, and back: every record at the offset it had."""
