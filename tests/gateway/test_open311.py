@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree.ElementTree import fromstring
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from agents.audit.board import ShadowSource
 from agents.gateway.channels.open311.places import districts_named
 from agents.gateway.channels.open311.routes import open311
+from agents.gateway.channels.open311.settings import Open311Settings
 from agents.gateway.channels.table import routes_of_channels
 from agents.readmodel.listing import MOST_LISTED, read_listing
 from agents.readmodel.views import CaseView
@@ -518,3 +520,13 @@ def test_the_channel_is_served_only_where_it_is_set_up():
         open311({"NIVARAN_OPEN311_URL": "https://h.example/open311/v2"})
     with pytest.raises(SettingsError, match="NIVARAN_OPEN311_URL: must be an address"):
         open311(ENVIRON | {"NIVARAN_OPEN311_URL": "h.example"})
+
+
+def test_the_page_names_every_setting_and_every_path():
+    page = (Path(__file__).parents[2] / "docs" / "channels" / "open311.md").read_text("utf-8")
+    for name in Open311Settings.__struct_fields__:
+        assert f"`NIVARAN_{name.upper()}`" in page
+    for route in open311(ENVIRON):
+        if route.path.endswith(".json"):
+            filled = route.path.format(code="hand-pump", case="108676067869670897", token="108676067869670897")
+            assert f"{route.method} {filled}" in page

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from agents.gateway.auth import Caller
 from agents.gateway.channels.cloudevents.event import PREFIX, of_headers, of_json
@@ -24,8 +24,6 @@ MODES: Final = f"{STRUCTURED}, {BATCH}, or application/json with the attributes 
 MOST_EVENTS: Final = 200
 AGAIN: Final = frozenset({Kind.UNAVAILABLE.status, Kind.IN_FLIGHT.status})
 """Answers after which the same event may be taken when it is sent again."""
-
-
 NOT_TRIED: Final = Problem(Kind.UNAVAILABLE, "not tried: an event before it in the batch has to be sent again")
 
 
@@ -40,8 +38,8 @@ class EventAnswer(Struct, frozen=True, omit_defaults=True):
     """What became of one event of a batch, in the order in which they were sent."""
 
     status: int
-    id: Annotated[str, Meta(max_length=1024)] | None = None
-    source: Annotated[str, Meta(max_length=1024)] | None = None
+    id: str | None = None
+    source: str | None = None
     case: str | None = None
     status_url: str | None = None
     replayed: bool = False
