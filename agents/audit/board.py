@@ -139,6 +139,14 @@ class ShadowSource:
     async def members(self, name: str) -> list[str]:
         return sorted({*self._folded.sets.get(name, ()), *self._folded.scores.get(name, ())})
 
+    async def latest(self, name: str, since: int, until: int) -> list[str]:
+        held = self._folded.scores.get(name, {}).items()
+        ranked = sorted(((score, member) for member, score in held if since <= score <= until), reverse=True)
+        return [member for _, member in ranked]
+
+    async def values(self, names: Sequence[str]) -> list[bytes | None]:
+        return [self._folded.values.get(name) for name in names]
+
 
 def _ranked(scores: dict[str, int]) -> list[tuple[bytes, float]]:
     return [(name, float(score)) for score, name in sorted((score, name.encode()) for name, score in scores.items())]

@@ -1,11 +1,13 @@
 """The read side as the gateway needs it: one case as the board shows it, the escalation feed, lists of officers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from agents.readmodel.listing import Listing
 from agents.readmodel.officer_reader import AbsentRow, Area, ConductRow, LadderRow, MissingRow, TicketRow
 from agents.readmodel.officer_views import OfficerView
 from agents.readmodel.reader import FeedEntry
+from agents.readmodel.views import CaseView
 from streams.review.live import DistrictBoard
 
 
@@ -18,6 +20,10 @@ class Board(Protocol):
 
     async def district(self, system: str, district: int, now: int, sees: frozenset[str]) -> DistrictBoard:
         """A district's live board at `now` (UTC ms), for a reader of these roles."""
+        ...
+
+    async def registered(self, system: str, since: int, until: int, wanted: Callable[[CaseView], bool]) -> Listing:
+        """Cases registered in a time (UTC ms, both ends included) that are wanted, the latest first."""
         ...
 
     async def escalations(self, after: str, count: int) -> Sequence[FeedEntry]:

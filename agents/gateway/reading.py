@@ -9,7 +9,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from agents.clock import ClockNotSetError
-from agents.gateway.auth import ALL_READERS, FEED_READERS, allow
+from agents.gateway.auth import ALL_READERS, FEED_READERS, Caller, allow
 from agents.gateway.feed import ENTRY_ID, Filter
 from agents.gateway.openapi import document
 from agents.gateway.problems import FieldError, Kind, Problem
@@ -32,8 +32,12 @@ logger = logging.getLogger(__name__)
 
 async def get_case(request: web.Request) -> web.Response:
     """`GET /v1/cases/{case}`: as the board shows it; `accepted` while it is on its way there."""
-    services, case, caller = request.app[SERVICES], request.match_info["case"], request[CALLER]
-    allow(caller, ALL_READERS)
+    allow(request[CALLER], ALL_READERS)
+    return answer(await shown(request.app[SERVICES], request[CALLER], request.match_info["case"]))
+
+
+async def shown(services: Services, caller: Caller, case: str) -> dict[str, Any]:
+    """What this caller may see of a case, ready for JSON; raises Problem."""
     if not valid_case_id(case):
         raise Problem(Kind.NOT_FOUND, "no case can have this number: a digit is wrong")
     try:
@@ -46,7 +50,7 @@ async def get_case(request: web.Request) -> web.Response:
         if caller.role != "citizen-channel":
             raise Problem(Kind.FORBIDDEN, "only some roles may see this case, and the token has none of them")
         found = {name: found[name] for name in SHOWN_TO_CITIZENS}
-    return answer(found)
+    return found
 
 
 async def _accepted(services: Services, case: str) -> dict[str, Any]:

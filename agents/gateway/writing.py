@@ -54,7 +54,7 @@ async def post_complaint(request: web.Request) -> web.Response:
     allow(request[CALLER], SUBMITTERS)
     key, body = idempotency_key(request), await json_body(request)
 
-    return _accepted(await submit(services, body, key, traceparent(request)))
+    return accepted(await submit(services, body, key, traceparent(request)))
 
 
 async def submit(services: Services, body: object, key: str, trace: str) -> Once:
@@ -79,8 +79,8 @@ async def submit(services: Services, body: object, key: str, trace: str) -> Once
             now,
             submitted.traceparent,
         )
-        accepted = Accepted(case, submitted.system, now)
-        return Taken("submission", entry, Answer(case, f"/v1/cases/{case}", submitted.id), accepted)
+        given = Accepted(case, submitted.system, now)
+        return Taken("submission", entry, Answer(case, f"/v1/cases/{case}", submitted.id), given)
 
     return await once(services, f"complaints/{_scope(body)}", key, body, take)
 
@@ -94,9 +94,13 @@ async def post_action(request: web.Request) -> web.Response:
     """`POST /v1/cases/{case}/actions`."""
     services, caller = request.app[SERVICES], request[CALLER]
     allow(caller, ACTORS)
-    case = request.match_info["case"]
-    profile = _profile(case)
     key, body = idempotency_key(request), await json_body(request)
+    return accepted(await act(services, caller, request.match_info["case"], body, key, traceparent(request)))
+
+
+async def act(services: Services, caller: Caller, case: str, body: Any, key: str, trace: str) -> Once:
+    """Take an action's body under the caller's key for it: durable once, however often it comes. Raises Problem."""
+    profile = _profile(case)
 
     def take() -> Taken:
         now = received_at(services, body)
@@ -104,10 +108,10 @@ async def post_action(request: web.Request) -> web.Response:
         if command is None:
             raise Problem(Kind.INVALID_FIELDS, errors=errors)
         _may_act(caller, body["type"], getattr(command, "by", None))
-        entry = Entry(CASE_COMMANDS, case, command.id, command, command.at, now, traceparent(request))
+        entry = Entry(CASE_COMMANDS, case, command.id, command, command.at, now, trace)
         return Taken("action", entry, Answer(case, f"/v1/cases/{case}", command.id))
 
-    return _accepted(await once(services, f"actions/{case}", key, body, take))
+    return await once(services, f"actions/{case}", key, body, take)
 
 
 def _profile(case: str) -> Profile:
@@ -182,7 +186,8 @@ async def append(services: Services, kind: str, entry: Entry) -> None:
         services.metrics.submissions.labels(entry.value.system, entry.value.channel).inc()
 
 
-def _accepted(done: Once) -> web.Response:
+def accepted(done: Once) -> web.Response:
+    """The answer 202 of something taken."""
     answer, replayed = done
     headers = {"Location": answer.status_url} | ({"Idempotency-Replayed": "true"} if replayed else {})
     return web.Response(status=202, body=msgspec.json.encode(answer), headers=headers, content_type="application/json")
@@ -206,10 +211,15 @@ async def json_body(request: web.Request) -> Any:
     """The body; raises Problem NOT_JSON, TOO_LARGE or MALFORMED."""
     if request.content_type != "application/json":
         raise Problem(Kind.NOT_JSON)
+    return json_of(await request.read())
+
+
+def json_of(raw: bytes, said: str = "") -> Any:
+    """What is written in JSON; raises Problem MALFORMED, which says `said` where it is told by another name."""
     try:
-        return msgspec.json.decode(await request.read())
+        return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Problem(Kind.MALFORMED) from None
+        raise Problem(Kind.MALFORMED, said) from None
 
 
 def traceparent(request: web.Request) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from agents.readmodel import registers, totals
 from agents.readmodel.keys import (
     DEFAULTERS_KEPT_MS,
+    LISTED_KEPT_MS,
     LONGEST_TIMELINE,
     REJECTION_KEPT_MS,
     WINDOWS_KEPT,
@@ -85,6 +86,10 @@ class CaseFold:
     @staticmethod
     def _mark(fact: e.Event, keys: Keys, writes: Writes) -> None:
         match fact:
+            case e.CaseRegistered():
+                day = keys.registered(fact.system, day_key(fact.at, profiles()[fact.system].zone))
+                writes.scores[day][fact.case] = fact.at
+                writes.expiries[day] = LISTED_KEPT_MS
             case e.DuplicateLinked(duplicate=duplicate):
                 writes.values[keys.duplicate(duplicate)] = fact.case.encode()
                 writes.expiries[keys.duplicate(duplicate)] = forget_after_ms(fact.system)

@@ -20,6 +20,8 @@ REGISTERS_KEPT_MS: Final = 400 * 86_400_000
 """How long a month's registers are kept: a year and the month that reviews it."""
 PRESENCE_KEPT_MS: Final = 40 * 86_400_000
 """How long a day's presence is kept: a month's review looks back on all of its days."""
+LISTED_KEPT_MS: Final = 100 * 86_400_000
+"""How long a day's registrations can be listed: Open311 asks for 90 days back, and late news come days after."""
 CONDUCT_KEPT_MS: Final = 100 * 86_400_000
 """How long a month's conduct is kept after the last change."""
 
@@ -66,6 +68,10 @@ class Keys:
     def units(self, system: str) -> str:
         """Set of `district|department|level`: units that ever had a case."""
         return f"{self.prefix}:units:{system}"
+
+    def registered(self, system: str, day: str) -> str:
+        """Sorted set: cases registered on this local day (`2026-08-28`), by that instant."""
+        return f"{self.prefix}:registered:{system}:{day}"
 
     def defaulters(self, system: str, day: str) -> str:
         """Sorted set: cases whose due instant passed on this local day (`2026-08-28`), by that instant."""

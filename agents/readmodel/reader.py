@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from agents.readmodel.district import read_board
+from agents.readmodel.listing import Listing, read_listing
 from agents.readmodel.officer_reader import OfficerReads
 from agents.readmodel.source import RedisSource
 from agents.readmodel.views import CaseView, RejectionView, SmsView, WindowView
@@ -99,6 +100,10 @@ class Reader(OfficerReads):
     async def district(self, system: str, district: int, now: int, sees: frozenset[str]) -> DistrictBoard:
         """A district's live board at `now` (UTC ms)."""
         return await read_board(RedisSource(self._redis, self.keys.prefix), system, district, now, sees)
+
+    async def registered(self, system: str, since: int, until: int, wanted: Callable[[CaseView], bool]) -> Listing:
+        """Cases registered in a time (UTC ms, both ends included) that are wanted, the latest first."""
+        return await read_listing(RedisSource(self._redis, self.keys.prefix), system, since, until, wanted)
 
     async def pendency(
         self, system: str, now: int, *, district: int | None = None, department: str | None = None

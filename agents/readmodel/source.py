@@ -20,6 +20,14 @@ class Source(Protocol):
         """Members of a set or a sorted set, in alphabetical order."""
         ...
 
+    async def latest(self, name: str, since: int, until: int) -> list[str]:
+        """Members of a sorted set with scores from `since` to `until`, both included, by falling score."""
+        ...
+
+    async def values(self, names: Sequence[str]) -> list[bytes | None]:
+        """The values of keys; None where there is none."""
+        ...
+
 
 class RedisSource:
     """The read model in Redis; raises redis' errors."""
@@ -39,3 +47,10 @@ class RedisSource:
         if kind == "zset":
             return sorted(each.decode() for each in await self._redis.zrange(name, 0, -1))
         return sorted(each.decode() for each in await self._redis.smembers(name))
+
+    async def latest(self, name: str, since: int, until: int) -> list[str]:
+        found = await self._redis.zrange(name, until, since, desc=True, byscore=True)
+        return [each.decode() for each in found]
+
+    async def values(self, names: Sequence[str]) -> list[bytes | None]:
+        return list(await self._redis.mget(names)) if names else []

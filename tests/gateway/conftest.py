@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,13 +12,16 @@ from aiohttp.test_utils import TestClient, TestServer
 from agents.audit.board import Shadow, ShadowSource
 from agents.gateway.app import build
 from agents.gateway.log import Entry, LogUnavailableError
+from agents.gateway.routes import Route
 from agents.gateway.services import Services, assemble, connect
 from agents.gateway.settings import GatewaySettings
 from agents.readmodel.district import read_board
+from agents.readmodel.listing import Listing, read_listing
 from agents.readmodel.officer_reader import Area
 from agents.readmodel.officer_views import OfficerView
 from agents.readmodel.reader import FeedEntry
 from agents.readmodel.source import Source
+from agents.readmodel.views import CaseView
 from streams.ids import case_id
 from streams.review.live import DistrictBoard
 
@@ -83,6 +86,9 @@ class FakeBoard:
     async def district(self, system: str, district: int, now: int, sees: frozenset[str]) -> DistrictBoard:
         return await read_board(self.source, system, district, now, sees)
 
+    async def registered(self, system: str, since: int, until: int, wanted: Callable[[CaseView], bool]) -> Listing:
+        return await read_listing(self.source, system, since, until, wanted)
+
     async def escalations(self, after: str, count: int) -> list[FeedEntry]:
         return [each for each in self.feed if _order(each.id) > _order(after)][:count]
 
@@ -146,10 +152,10 @@ def settings(**changes: Any) -> GatewaySettings:
 
 
 @asynccontextmanager
-async def running(redis_url: str = NOBODY, **changes: Any) -> AsyncIterator[Gateway]:
+async def running(redis_url: str = NOBODY, *, channels: Iterable[Route] = (), **changes: Any) -> AsyncIterator[Gateway]:
     redis = connect(redis_url, 10)  # longer than a busy machine's hiccup
     services = assemble(settings(**changes), log=FakeLog(), redis=redis, board=FakeBoard(), clock=FixedClock())
-    client = TestClient(TestServer(build(services)))
+    client = TestClient(TestServer(build(services, channels)))
     await client.start_server()
     try:
         yield Gateway(services, client)
