@@ -1,0 +1,117 @@
+"""The AsyncAPI document, read by the reference parser; it says what registry and schemas say."""
+
+import json
+import os
+import shutil
+import subprocess
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local.paths import cache_home
+from schemas.publish import HOME, asyncapi, examples, records
+from schemas.registry import declared, defaults
+
+CHECK = Path(__file__).parent / "asyncapi"
+FILES = ("package.json", "package-lock.json", "check.js")
+DOCUMENT = asyncapi()
+ERROR = 0
+"""A diagnostic's severity, as the parser counts them."""
+
+
+def program(name: str) -> str:
+    """Path of a program; where there is none, the check fails in CI and is left out elsewhere, with the reason."""
+    found = shutil.which(name)
+    if found is None:
+        missing = f"left out: {name} is not on this machine (Debian packages nodejs, npm)"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found
+
+
+@pytest.fixture(scope="module")
+def parser() -> Path:
+    """The folder of the parser, installed once per lock file into the cache of all clones."""
+    npm, lock = program("npm"), (CHECK / "package-lock.json").read_bytes()
+    folder = cache_home() / "asyncapi-parser"
+    done = folder / "installed.lock"
+    if not done.exists() or done.read_bytes() != lock:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            shutil.copy(CHECK / name, folder / name)
+        subprocess.run(
+            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True, capture_output=True
+        )
+        done.write_bytes(lock)
+    return folder
+
+
+def parsed(parser: Path, document: Path) -> dict[str, Any]:
+    shutil.copy(CHECK / "check.js", parser / "check.js")
+    told = subprocess.run(
+        [program("node"), "check.js", document], cwd=parser, capture_output=True, text=True, check=True
+    )
+    return json.loads(told.stdout)
+
+
+def test_the_reference_parser_finds_no_fault(parser: Path) -> None:
+    told = parsed(parser, HOME / "schemas" / "asyncapi.json")
+    # of its warnings one is left, that there is a version after 3.0
+    assert {each["code"] for each in told["diagnostics"]} <= {"asyncapi-latest-version"}
+    assert set(told["channels"]) == set(declared())
+    assert told["messages"] > len(records())
+
+
+def test_the_parser_would_find_an_example_that_is_none(parser: Path, tmp_path: Path) -> None:
+    document = deepcopy(DOCUMENT)
+    channel = document["channels"]["grievance.escalation.raised.v1"]
+    channel["messages"]["escalation.raised.v1"]["examples"][0]["payload"].pop("case")
+    channel["address"] = 7
+    (tmp_path / "broken.json").write_text(json.dumps(document))
+    told = parsed(parser, tmp_path / "broken.json")
+    assert {"/".join(map(str, each["path"])) for each in told["diagnostics"] if each["severity"] == ERROR} != set()
+
+
+@pytest.mark.parametrize("name", declared())
+def test_a_channel_says_what_the_registry_says(name: str) -> None:
+    topic = declared()[name]
+    [channel] = [each for each in DOCUMENT["channels"].values() if each["address"] == name]
+    kafka = channel["bindings"]["kafka"]
+    assert kafka["partitions"] == (topic.partitions or defaults().partitions)
+    assert kafka["topicConfiguration"]["cleanup.policy"] == [topic.config["cleanup.policy"]]
+    assert str(kafka["topicConfiguration"].get("retention.ms")) == topic.config.get("retention.ms", "None")
+    assert tuple(channel["messages"]) == topic.values
+    for message in channel["messages"].values():
+        assert message["bindings"]["kafka"]["key"]["description"] == topic.key
+
+
+def test_every_writer_and_reader_of_ours_has_its_operation() -> None:
+    found = {
+        (operation["action"], name.partition(".")[0], operation["channel"]["$ref"].removeprefix("#/channels/"))
+        for name, operation in DOCUMENT["operations"].items()
+    }
+    wanted = {("send", role, _id(name)) for name, topic in declared().items() for role in topic.writers}
+    wanted |= {
+        ("receive", role, _id(name))
+        for name, topic in declared().items()
+        for role in topic.readers
+        if role != "downstream"
+    }
+    assert found == wanted
+
+
+def test_every_golden_example_stands_in_it() -> None:
+    shown = {
+        (name, each["name"])
+        for channel in DOCUMENT["channels"].values()
+        for name, message in channel["messages"].items()
+        for each in message["examples"]
+    }
+    assert shown == {(kind, name) for kind, named in examples().items() for name in named}
+
+
+def _id(topic: str) -> str:
+    return topic.replace("{", "").replace("}", "")
