@@ -34,6 +34,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Operate it": {
         "topics": Entry("agents.cli.topics:topics", "Create the topics, or compare them with the registry."),
+        "contract": Entry("agents.cli.contract:contract", "What has changed in topics and records, and what breaks."),
         "dlq": Entry("agents.cli.dlq:dlq", "Dead letters: list, show, redrive."),
         "top": Entry("agents.cli.top:top", "Lag, rates, open cases and lateness, live in the terminal."),
         "exporter": Entry("agents.cli.exporter:exporter", "Lag and the state of the helpline, for Prometheus."),

@@ -149,14 +149,16 @@ def _components(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 def _moved(value: Any) -> Any:
     """References lead to the document's own parts."""
     match value:
-        case {"$ref": str(ref)}:
-            return {"$ref": ref.replace("#/$defs/", "#/components/schemas/")}
         case dict():
-            return {key: _moved(each) for key, each in value.items()}
+            return {key: _led(each) if key == "$ref" else _moved(each) for key, each in value.items()}
         case list():
             return [_moved(each) for each in value]
         case _:
             return value
+
+
+def _led(ref: Any) -> Any:
+    return ref.replace("#/$defs/", "#/components/schemas/") if isinstance(ref, str) else _moved(ref)
 
 
 def examples_of(named: Sequence[tuple[str, str, Any]]) -> Examples:

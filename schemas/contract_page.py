@@ -12,8 +12,8 @@ Generated from the records and `schemas/topics.toml` by `python -m schemas.publi
 document: [`schemas/asyncapi.json`](../schemas/asyncapi.json). How records may change:
 [`schemas/README.md`](../schemas/README.md); `nivaran contract diff OLD` names what has changed since.
 
-An instant is an integer: milliseconds since the epoch, UTC. Objects are open: take fields you do not know, and skip types
-you do not know. A field in **bold** is always there; others are left out where they have their default.
+An instant is an integer: milliseconds since the epoch, UTC. Objects are open: take fields you do not know, skip types
+that you do not know. A field in **bold** is always there; others are left out where they have their default.
 Every record has the headers of CloudEvents: `ce_id` (the same in every replay), `ce_source`, `ce_type`, `ce_time`,
 `ce_subject` (the key), `ce_specversion`, `content-type`; and `traceparent` where a request began it.
 """

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -76,6 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "noise").write_bytes(b"\xff\xfe no line of anything\n")
     (folder / "latin").write_bytes(b'{"way": "caf\xe9"}\n')
     (folder / "empty").touch()
+    shutil.copy(Path(__file__).parents[2] / "schemas" / "asyncapi.json", folder / "contract.json")
     (folder / "hooks.toml").write_text(
         '[desk]\nurl = "https://example.org/hook"\nsecrets = ["NIVARAN_WEBHOOK_SECRET_DESK"]\n', "utf-8"
     )
@@ -102,6 +104,7 @@ JSON = [
     Asked("profile list", 0),
     Asked("profile show up-1076", 0),
     Asked("register", 0),
+    Asked("contract diff {folder}/contract.json", 0),
     Asked("webhooks check --file {folder}/hooks.toml", 0, more=HOOKS),
     Asked(f"top --every 0.2 http://{NOBODY}", 1),
     Asked("load {folder}/empty --dry-run", 0, more=SERVING),
@@ -150,6 +153,9 @@ WRONG = [
     Asked("gateway --port 70000", 2, "--port"),
     Asked("worker nobody", 2, "intake"),
     Asked("exporter --port 70000", 2, "--port"),
+    Asked("contract diff {folder}/noise", 2, "OLD"),
+    Asked("contract diff {folder}/none", 2, "does not exist"),
+    Asked("contract diff {folder}/contract.json {folder}", 2, "NEW"),
     Asked("webhooks check", 2, "NIVARAN_WEBHOOKS"),
     Asked("webhooks check --file {folder}/hooks.toml", 2, "NIVARAN_WEBHOOK_SECRET_DESK"),
     Asked("webhooks run --file {folder}/noise", 2, "noise"),
