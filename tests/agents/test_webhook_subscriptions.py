@@ -10,9 +10,8 @@ from agents.webhooks.guard import Guard, networks
 from agents.webhooks.subscriptions import offered, subscribers
 from schemas.base import Record
 from schemas.publish import records
-from schemas.registry import declared
+from schemas.registry import declared, department_feed
 from schemas.topics import ESCALATION_RAISED
-from streams.case.project import department_feed
 from tests.subscribing import NEXT_SECRET, SECRET
 
 GOOD = 'url = "https://example.org/hook"\nsecrets = ["NIVARAN_WEBHOOK_SECRET_A"]\n'

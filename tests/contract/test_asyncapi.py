@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from agents.runtime.envelope import Stamp
 from deploy.local.paths import cache_home
+from schemas.codec import cloudevent, decoder
+from schemas.events import EscalationRaised
 from schemas.publish import HOME, asyncapi, examples
 from schemas.registry import declared, defaults
 
@@ -109,3 +112,14 @@ def test_every_golden_example_stands_in_it() -> None:
 
 def _id(topic: str) -> str:
     return topic.replace("{", "").replace("}", "")
+
+
+def test_the_headers_are_those_that_are_written() -> None:
+    record = decoder(EscalationRaised)((HOME / "schemas/examples/escalation.raised.v1/on-time-out.json").read_bytes())
+    trait = DOCUMENT["components"]["messageTraits"]["cloudevent"]["headers"]
+    written = Stamp("case")(record, b"id", b"subject", record.at, b"00-trace")
+    assert {name for name, _ in written} == set(trait["properties"])
+    assert {name for name, _ in Stamp("case")(record, b"id", b"subject", record.at, None)} == set(trait["required"])
+    assert written == cloudevent(
+        record, source="/nivaran/case", id="id", subject="subject", at=record.at, traceparent=b"00-trace"
+    )
