@@ -1,7 +1,6 @@
 """The AsyncAPI document, read by the reference parser; it says what registry and schemas say."""
 
 import json
-import os
 import shutil
 import subprocess
 from copy import deepcopy
@@ -16,6 +15,7 @@ from schemas.codec import cloudevent, decoder
 from schemas.events import EscalationRaised
 from schemas.publish import HOME, asyncapi, examples
 from schemas.registry import declared, defaults
+from tests.observability.tools import tool
 
 CHECK = Path(__file__).parent / "asyncapi"
 FILES = ("package.json", "package-lock.json", "check.js")
@@ -24,21 +24,10 @@ ERROR = 0
 """A diagnostic's severity, as the parser counts them."""
 
 
-def program(name: str) -> str:
-    """Path of a program; where there is none, the check fails in CI and is left out elsewhere, with the reason."""
-    found = shutil.which(name)
-    if found is None:
-        missing = f"left out: {name} is not on this machine (Debian packages nodejs, npm)"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
-
-
 @pytest.fixture(scope="module")
 def parser() -> Path:
     """The folder of the parser, installed once per lock file into the cache of all clones."""
-    npm, lock = program("npm"), (CHECK / "package-lock.json").read_bytes()
+    npm, lock = tool("npm"), (CHECK / "package-lock.json").read_bytes()
     folder = cache_home() / "asyncapi-parser"
     done = folder / "installed.lock"
     if not done.exists() or done.read_bytes() != lock:
@@ -54,7 +43,7 @@ def parser() -> Path:
 
 def parsed(parser: Path, *documents: Path) -> list[dict[str, Any]]:
     shutil.copy(CHECK / "check.js", parser / "check.js")
-    command = [program("node"), "check.js", *documents]
+    command = [tool("node"), "check.js", *documents]
     return json.loads(subprocess.run(command, cwd=parser, capture_output=True, text=True, check=True).stdout)
 
 
