@@ -29,10 +29,12 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "worker": Entry("agents.cli.worker:worker", "One worker of a role: intake, case, sla, sms, officers, board."),
         "gateway": Entry("agents.cli.gateway:gateway", "The HTTP interface for complaints and actions."),
         "sms-sandbox": Entry("agents.cli.sandbox:sms_sandbox", "An SMS gateway that sends nothing and keeps a ledger."),
+        "webhooks": Entry("agents.cli.webhooks:webhooks", "Escalations by signed HTTP calls, to those without Kafka."),
         "load": Entry("agents.cli.load:load", "Submissions and actions from NDJSON or CSV."),
     },
     "Operate it": {
         "topics": Entry("agents.cli.topics:topics", "Create the topics, or compare them with the registry."),
+        "contract": Entry("agents.cli.contract:contract", "What has changed in topics and records, and what breaks."),
         "dlq": Entry("agents.cli.dlq:dlq", "Dead letters: list, show, redrive."),
         "top": Entry("agents.cli.top:top", "Lag, rates, open cases and lateness, live in the terminal."),
         "exporter": Entry("agents.cli.exporter:exporter", "Lag and the state of the helpline, for Prometheus."),

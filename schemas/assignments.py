@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.base import Because, CaseId, CaseType, Instant, LongText, Place, Record
+from schemas.base import Because, CaseId, CaseType, Instant, LongText, Place, Record, Slug
 
 AssignmentStep = Literal["registered", "transferred", "escalated", "withdrawn"]
 """`transferred`: also marked down and sent back; `escalated`: also sent up, and revived at the same office."""
@@ -26,3 +26,7 @@ class DepartmentAssigned(Record, frozen=True, tag="department.assigned.v1"):
     because: Because
     text: LongText | None = None
     """The complaint, at registration only."""
+    restricted: Slug | None = None
+    """The class of cases it is of that not everybody may see."""
+    visible_to: tuple[Slug, ...] = ()
+    """Roles that may see it, where it is restricted."""

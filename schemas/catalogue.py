@@ -16,6 +16,7 @@ OUTSIDE: Final = {
     "load": "load([load: files])",
     "review": "review([review: samples checked])",
     "board": "board([board: Redis read model])",
+    "webhooks": "webhooks([webhooks: subscribers by HTTP])",
     "downstream": "downstream([your own consumers])",
 }
 """How those that are no stage look in the picture; who is neither here nor a stage is left out of it."""

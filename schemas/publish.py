@@ -1,4 +1,4 @@
-"""What is generated from the records: JSON Schemas in `wire/`, the page of topics; `python -m schemas.publish`."""
+"""What is generated from the records and the registry: schemas, documents, pages; `python -m schemas.publish`."""
 
 import ast
 import inspect
@@ -12,9 +12,11 @@ from typing import Any, Final, get_args
 import msgspec
 
 from schemas import assignments, base, clusters, commands, events, intake, officers, review, sla, sms
+from schemas.asyncapi import Examples, document, examples_of
 from schemas.base import Record
 from schemas.catalogue import page, with_picture
 from schemas.codec import tag
+from schemas.contract_page import contracts
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 HOME: Final = Path(__file__).parents[1]
@@ -46,13 +48,27 @@ def schema(kind: type[Record]) -> dict[str, Any]:
 
 def published(kind: type[Record]) -> str:
     """The text of the schema's file."""
-    return msgspec.json.format(msgspec.json.encode(schema(kind)), indent=2).decode() + "\n"
+    return _text(schema(kind))
+
+
+def examples() -> Examples:
+    """The golden examples, by type and name."""
+    found = sorted((HOME / "schemas" / "examples").glob("*/*.json"))
+    return examples_of([(path.parent.name, path.stem, msgspec.json.decode(path.read_bytes())) for path in found])
+
+
+def asyncapi() -> dict[str, Any]:
+    """All topics and records as one AsyncAPI document."""
+    return document({name: schema(kind) for name, kind in records().items()}, examples())
 
 
 def files() -> dict[str, str]:
     """Everything that is generated from the records and the registry: path in the repository -> text."""
+    whole = asyncapi()
     return {
         **{f"schemas/wire/{name}.json": published(kind) for name, kind in records().items()},
+        "schemas/asyncapi.json": _text(whole),
+        "docs/contracts.md": contracts(whole),
         "docs/topics.md": page(),
         "README.md": with_picture((HOME / "README.md").read_text("utf-8")),
     }
@@ -66,6 +82,10 @@ def publish(home: Path = HOME) -> Iterator[str]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
             yield name
+
+
+def _text(content: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"
 
 
 def _describe(part: dict[str, Any], name: str) -> None:

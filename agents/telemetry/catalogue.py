@@ -7,27 +7,12 @@ kafka_exporter names them, so that dashboards and rules of others work unchanged
 from typing import Final, Literal, NamedTuple
 
 Kind = Literal["counter", "gauge", "histogram"]
-Process = Literal["worker", "gateway", "exporter"]
+Process = Literal["worker", "gateway", "exporter", "webhooks"]
 
 FAST: Final = (
-    0.00001,
-    0.000025,
-    0.00005,
-    0.0001,
-    0.00025,
-    0.0005,
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1,
-    2.5,
-)
+    0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
+    0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+)  # fmt: skip
 """Seconds, for pure work: a fold of one record takes some ten microseconds."""
 WAITS: Final = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds, for what waits on a network; 1, 2.5 and 5 are edges of objectives."""
@@ -70,7 +55,7 @@ BUILD: Final = Metric(
     "info",
     "1; the version that runs.",
     ("version",),
-    by=("worker", "gateway", "exporter"),
+    by=("worker", "gateway", "exporter", "webhooks"),
 )
 OVERFLOW: Final = Metric(
     "nivaran_label_overflow_total",
@@ -78,7 +63,7 @@ OVERFLOW: Final = Metric(
     "values",
     "Label values replaced by `other`: not a plain word, or one too many.",
     ("metric",),
-    by=("worker", "gateway", "exporter"),
+    by=("worker", "gateway", "exporter", "webhooks"),
 )
 
 # workers; a part is a stage, a sink or a sender
@@ -192,6 +177,26 @@ SMS_ACCEPTED: Final = _spread(
 )
 SMS_CALL: Final = _spread("nivaran_sms_call_seconds", "seconds", "One call to the SMS gateway.", WAITS)
 SMS_RESTING: Final = _level("nivaran_sms_gateway_resting", "boolean", "1 while calls wait for an absent gateway.")
+
+# webhooks
+WEBHOOK_CALLS: Final = _count(
+    "nivaran_webhook_calls_total", "calls", "Calls to subscribers.", "subscription", "outcome", by="webhooks"
+)
+WEBHOOK_CALL: Final = _spread(
+    "nivaran_webhook_call_seconds", "seconds", "One call to a subscriber.", WAITS, "subscription", by="webhooks"
+)
+WEBHOOK_RECORDS: Final = _count(
+    "nivaran_webhook_records_total", "records", "Records dealt with.", "subscription", "fate", by="webhooks"
+)
+WEBHOOK_AGE: Final = _spread(
+    "nivaran_webhook_age_seconds", "seconds", "Age of a record at its delivery.", AGES, "subscription", by="webhooks"
+)
+WEBHOOK_TRIED: Final = _level(
+    "nivaran_webhook_tried_seconds", "seconds", "Time since the first vain call.", "subscription", by="webhooks"
+)
+WEBHOOK_GONE: Final = _level(
+    "nivaran_webhook_gone", "boolean", "1 after an answer 410: nothing is sent.", "subscription", by="webhooks"
+)
 
 # gateway
 REQUESTS: Final = _count(

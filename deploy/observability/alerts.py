@@ -145,6 +145,13 @@ GROUPS: Final[dict[str, tuple[Alert, ...]]] = {
     ),
     "nivaran-sms": (
         Alert(
+            "NivaranSubscriberAway", "ticket", "10m",
+            "max by (subscription) (nivaran_webhook_tried_seconds) > 3600"
+            " or max by (subscription) (nivaran_webhook_gone) == 1",
+            "The subscriber {{ $labels.subscription }} is not reached.",
+            "Its endpoint has not taken a record for an hour, or has answered 410. Other subscribers are not held up.",
+        ),
+        Alert(
             "NivaranSmsGatewayAway", "page", "2m", "max(nivaran_sms_gateway_resting) == 1",
             "The SMS gateway does not answer.",
             "Calls rest and are tried again; messages wait and none is lost.",

@@ -37,19 +37,19 @@ def _told(fact: e.Event, case: Case, profile: Profile, command: c.Register | Non
         case e.CaseRegistered(place=place) if profile.intake.cluster_days:
             yield Output(t.CLUSTER_SIGHTED, cluster_key(fact.system, fact.category, place), _sighting(fact), fact.at)
         case e.CaseRouted(due_at=due_at):
-            yield _assigned(fact, case, "registered", due_at, None if command is None else command.text)
+            yield _assigned(fact, case, profile, "registered", due_at, None if command is None else command.text)
         case e.CaseTransferred(due_at=due_at) | e.CaseMarked(due_at=due_at) | e.CaseSentBack(due_at=due_at):
-            yield _assigned(fact, case, "transferred", due_at)
+            yield _assigned(fact, case, profile, "transferred", due_at)
         case e.CaseEscalated(due_at=due_at):
             yield Output(t.ESCALATION_RAISED, fact.case, _raised(fact, case, profile), fact.at)
-            yield _assigned(fact, case, "escalated", due_at)
+            yield _assigned(fact, case, profile, "escalated", due_at)
         case e.CaseSentUp(due_at=due_at):
             yield Output(t.ESCALATION_RAISED, fact.case, _sent_up(fact, case, profile), fact.at)
-            yield _assigned(fact, case, "escalated", due_at)
+            yield _assigned(fact, case, profile, "escalated", due_at)
         case e.CaseRevived(due_at=due_at):
-            yield _assigned(fact, case, "escalated", due_at)
+            yield _assigned(fact, case, profile, "escalated", due_at)
         case e.EscalationWithdrawn(due_at=due_at):
-            yield _assigned(fact, case, "withdrawn", due_at)
+            yield _assigned(fact, case, profile, "withdrawn", due_at)
         case _:
             return
 
@@ -100,8 +100,14 @@ def _gone_up(fact: e.CaseEscalated | e.CaseSentUp, case: Case, profile: Profile)
 
 
 def _assigned(
-    fact: e.Event, case: Case, because_of: AssignmentStep, due_at: int | None, text: str | None = None
+    fact: e.Event,
+    case: Case,
+    profile: Profile,
+    because_of: AssignmentStep,
+    due_at: int | None,
+    text: str | None = None,
 ) -> Output:
+    restricted = profile.restriction(fact.department, case.category)
     assigned = DepartmentAssigned(
         case=fact.case,
         seq=fact.seq,
@@ -117,6 +123,8 @@ def _assigned(
         step=because_of,
         because=fact.because,
         text=text,
+        restricted=None if restricted is None else restricted[0],
+        visible_to=() if restricted is None else restricted[1].roles,
     )
     return Output(_feed(fact.department), fact.case, assigned, fact.at)
 

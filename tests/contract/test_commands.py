@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,12 +30,14 @@ WITHOUT_JSON = {
     "worker": "serves /metrics",
     "gateway": "serves HTTP",
     "exporter": "serves /metrics",
+    "webhooks run": "serves /metrics",
 }
 SERVING = {
     "NIVARAN_CITIZEN_KEY": KEY,
     "NIVARAN_CONTACT_KEY": KEY,
     "NIVARAN_API_TOKENS": "officer:a-token-of-the-tests",
 }
+HOOKS = {"NIVARAN_WEBHOOK_SECRET_DESK": "whsec_" + base64.b64encode(b"k" * 32).decode()}
 
 
 class Asked(NamedTuple):
@@ -74,6 +77,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "noise").write_bytes(b"\xff\xfe no line of anything\n")
     (folder / "latin").write_bytes(b'{"way": "caf\xe9"}\n')
     (folder / "empty").touch()
+    shutil.copy(Path(__file__).parents[2] / "schemas" / "asyncapi.json", folder / "contract.json")
+    (folder / "hooks.toml").write_text(
+        '[desk]\nurl = "https://example.org/hook"\nsecrets = ["NIVARAN_WEBHOOK_SECRET_DESK"]\n', "utf-8"
+    )
     (folder / "offices.csv").write_text("system,office,name\nup-1076,revenue:dm@159,जिलाधिकारी\n", "utf-8")
     return folder
 
@@ -97,6 +104,8 @@ JSON = [
     Asked("profile list", 0),
     Asked("profile show up-1076", 0),
     Asked("register", 0),
+    Asked("contract diff {folder}/contract.json", 0),
+    Asked("webhooks check --file {folder}/hooks.toml", 0, more=HOOKS),
     Asked(f"top --every 0.2 http://{NOBODY}", 1),
     Asked("load {folder}/empty --dry-run", 0, more=SERVING),
     Asked("load {folder}/noise --dry-run --rejects {folder}/rejects", 1, more=SERVING),
@@ -144,6 +153,15 @@ WRONG = [
     Asked("gateway --port 70000", 2, "--port"),
     Asked("worker nobody", 2, "intake"),
     Asked("exporter --port 70000", 2, "--port"),
+    Asked("contract diff {folder}/noise", 2, "OLD"),
+    Asked("contract diff {folder}/none", 2, "does not exist"),
+    Asked("contract diff {folder}/contract.json {folder}", 2, "NEW"),
+    Asked("webhooks check", 2, "NIVARAN_WEBHOOKS"),
+    Asked("webhooks check --file {folder}/hooks.toml", 2, "NIVARAN_WEBHOOK_SECRET_DESK"),
+    Asked("webhooks run --file {folder}/noise", 2, "noise"),
+    Asked("webhooks run --file {folder}/hooks.toml", 69, NOBODY, HOOKS),
+    Asked("webhooks redrive nobody --file {folder}/hooks.toml", 2, "desk", HOOKS),
+    Asked("webhooks redrive desk --file {folder}/hooks.toml", 1, NOBODY, HOOKS),
     Asked("top", 2, "URL"),
     Asked(f"top --once --every 0.2 http://{NOBODY}", 1, "does not answer"),
     Asked("sms-sandbox --fail 2", 2, "--fail"),

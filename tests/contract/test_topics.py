@@ -35,10 +35,11 @@ MAY_BE_ON = {
     names.OFFICER_ACTIVITY: officers.OfficerInput,
     names.OFFICER_EVENTS: officers.OfficerFact,
     names.REVIEW_OUTCOMES: review.ReviewOutcome,
+    names.WEBHOOK_UNDELIVERED: (events.EscalationRaised | events.EscalationSentUp | DepartmentAssigned | sla.SlaWindow),
     names.CLOCK: base.Wake,
 }
 STAGE_NAMES = {stage.name for stage in STAGES}
-ROLES = STAGE_NAMES | {"gateway", "load", "board", "downstream", "demo", "review"}
+ROLES = STAGE_NAMES | {"gateway", "load", "board", "downstream", "demo", "review", "webhooks"}
 CONSTANTS = {value for key, value in vars(names).items() if key.isupper()}
 
 

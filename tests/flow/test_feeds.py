@@ -6,6 +6,7 @@ from agents.simulate.door import Door, stand_in_identity
 from agents.simulate.generate import Simulation
 from agents.simulate.playback import Playback
 from schemas import events as e
+from schemas.assignments import DepartmentAssigned
 from schemas.registry import department_feed
 from schemas.topics import CASE_EVENTS
 from streams.driver import Written
@@ -42,3 +43,23 @@ def test_every_change_of_owner_is_on_the_feed_of_the_department_that_has_it() ->
     assert {step for _, step, *_ in decided} == set(STEPS.values())
     assert fed == decided
     assert set(fed.values()) == {1}
+
+
+def test_a_restricted_case_says_on_every_feed_who_may_see_it() -> None:
+    system, seen = profile("mp-181"), Counter()
+
+    def tell(_: str, written: Written) -> None:
+        told = written.value
+        if isinstance(told, DepartmentAssigned | e.EscalationRaised | e.EscalationSentUp):
+            rule = system.restriction(told.department, told.category)
+            marks = (None, ()) if rule is None else (rule[0], rule[1].roles)
+            assert (told.restricted, told.visible_to) == marks
+            seen[type(told), rule is None] += 1
+
+    simulation = Simulation(system, 3, scale=0.01)
+    playback = Playback(STAGES, Door(stand_in_identity()), simulation.truth.start_at, tell)
+    for line in simulation:
+        playback.play(line)
+    playback.finish(simulation.truth.end_at)
+    kinds = (DepartmentAssigned, e.EscalationRaised)
+    assert {(kind, free) for kind in kinds for free in (True, False)} <= set(seen)

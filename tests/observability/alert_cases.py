@@ -168,6 +168,13 @@ CAUSES: tuple[Case, ...] = (
         {'nivaran_gateway_submissions_total{channel="call"}': "0x1450 0+1x200"},
     ),
     *_pair(
+        "NivaranSubscriberAway",
+        "ticket",
+        12,
+        {'nivaran_webhook_tried_seconds{subscription="desk",instance="a"}': const(3700)},
+        {'nivaran_webhook_tried_seconds{subscription="desk",instance="a"}': const(3000)},
+    ),
+    *_pair(
         "NivaranSmsGatewayAway",
         "page",
         4,

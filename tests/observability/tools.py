@@ -1,4 +1,4 @@
-"""The tools of Prometheus and Alertmanager: in CI they must be there, elsewhere what is left out is said."""
+"""Tools of others that checks run: in CI they must be there, elsewhere what is left out is said."""
 
 import os
 import shutil
@@ -12,6 +12,8 @@ PACKAGES = {
     "prometheus": "prometheus",
     "amtool": "prometheus-alertmanager",
     "prometheus-alertmanager": "prometheus-alertmanager",
+    "node": "nodejs",
+    "npm": "npm",
 }
 """Program -> Debian package."""
 

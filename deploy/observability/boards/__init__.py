@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from typing import Final
 
-from deploy.observability.boards.channels import INTAKE, SMS
+from deploy.observability.boards.channels import INTAKE, SMS, WEBHOOKS
 from deploy.observability.boards.ground import KAFKA
 from deploy.observability.boards.helpline import OFFICERS, SLA
 from deploy.observability.boards.overview import OVERVIEW, SLOS
 from deploy.observability.boards.stream import STREAM
 from deploy.observability.grafana import Board, Panel
 
-BOARDS: Final = (OVERVIEW, STREAM, SLA, INTAKE, SMS, OFFICERS, KAFKA, SLOS)
+BOARDS: Final = (OVERVIEW, STREAM, SLA, INTAKE, SMS, WEBHOOKS, OFFICERS, KAFKA, SLOS)
 
 
 def panels() -> Iterable[tuple[Board, Panel]]:

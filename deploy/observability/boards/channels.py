@@ -127,3 +127,32 @@ SMS: Final = Board(
         ),
     ),
 )
+
+WEBHOOKS: Final = Board(
+    "nivaran-webhooks",
+    "Nivaran: Webhooks",
+    "Whether subscribers without Kafka are told.",
+    (
+        (
+            "Subscribers",
+            (
+                rate("Records", "By what became of them.", "ops", "nivaran_webhook_records_total", "fate"),
+                rate("Calls", "By outcome.", "ops", "nivaran_webhook_calls_total", "outcome"),
+                quantiles("Call time", "One call.", "s", "nivaran_webhook_call_seconds", "subscription"),
+                quantiles("Age", "Of a record at its delivery.", "s", "nivaran_webhook_age_seconds", "subscription"),
+                lines(
+                    "Tried in vain",
+                    "Since the first call for the oldest record that waits.",
+                    "s",
+                    ("max by (subscription) (nivaran_webhook_tried_seconds{$S})", "{{subscription}}"),
+                ),
+                lines(
+                    "Gone",
+                    "1 after an answer 410.",
+                    "short",
+                    ("max by (subscription) (nivaran_webhook_gone{$S})", "{{subscription}}"),
+                ),
+            ),
+        ),
+    ),
+)

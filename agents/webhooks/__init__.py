@@ -1,0 +1,1 @@
+"""Escalations and other feeds by HTTP, for subscribers without Kafka."""
