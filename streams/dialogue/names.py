@@ -9,7 +9,7 @@ from streams.profiles.places import stands
 from streams.profiles.profile import Name, Profile
 from streams.text import fold
 
-K = TypeVar("K", int, str)
+K = TypeVar("K")
 MOST: Final = 9
 """Suggestions: a list of WhatsApp has ten rows, one is kept for "none of these"."""
 SHORTEST: Final = 3

@@ -12,7 +12,7 @@ from streams.ids import CASE_DIGITS, valid_case_id
 from streams.profiles.profile import Name, Profile
 from streams.text import ascii_digits, fold, nfc, segments
 
-K = TypeVar("K", int, str)
+K = TypeVar("K")
 STATUS: Final = frozenset(map(fold, ("status", "stat", "sthiti", "स्थिति", "स्टेटस", "दशा")))
 REGISTER_HI: Final = frozenset(map(fold, ("shikayat", "shikaayat", "darj", "शिकायत", "दर्ज", "परिवाद", "समस्या")))
 REGISTER_EN: Final = frozenset(map(fold, ("complaint", "complain", "register", "reg")))

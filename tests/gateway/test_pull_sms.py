@@ -140,7 +140,8 @@ async def test_how_a_case_stands_in_both_languages_and_with_devanagari_digits() 
 @pytest.mark.parametrize(
     ("change", "field"),
     [({"mobileNumber": "9876******"}, "mobileNumber"), ({"mobileNumber": ""}, "mobileNumber"),
-     ({"timeStamp": "2026-02-30 10:00:00"}, "timeStamp"), ({"message": " "}, "message"), ({"message": "x" * 2001}, "message")],
+     ({"timeStamp": "2026-02-30 10:00:00"}, "timeStamp"), ({"message": " "}, "message"),
+     ({"message": "x" * 2001}, "message")],
 )  # fmt: skip
 async def test_a_bad_parameter_is_named(change: dict[str, str], field: str) -> None:
     async with serving() as gateway:
