@@ -51,9 +51,10 @@ def find(said: str, names: Mapping[K, Name], *, words: bool = False) -> Found[K]
     ):
         return Found(within[0])
     holding = _keys(key for form, key in folded if len(form) > SHORTEST and form in wanted)
+    if sure := _keys([*exact, *within, *holding]):
+        return Found(None, sure[:MOST])
     likely = difflib.get_close_matches(wanted, {form for form, _ in folded}, n=MOST, cutoff=CLOSE)
-    close = _keys(key for each in likely for form, key in folded if form == each)
-    return Found(None, _keys([*exact, *within, *holding, *close])[:MOST])
+    return Found(None, _keys(key for each in likely for form, key in folded if form == each)[:MOST])
 
 
 def _keys(keys: Iterable[K]) -> tuple[K, ...]:

@@ -26,7 +26,7 @@ _EXAMPLES: Final = 3
 
 
 class Ask(NamedTuple):
-    """How does this case stand?"""
+    """A question how this case stands."""
 
     case: str
     language: Language

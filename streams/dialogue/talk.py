@@ -1,4 +1,4 @@
-"""The guided talk as a state machine: language, district, subject, text, confirmation; a case is asked after anywhere."""
+"""The guided talk as a state machine: language, district, subject, text, confirmation; a case may be asked after."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple

@@ -29,7 +29,6 @@ from streams.dialogue.pull import Ask, Help, Lodge, read, replies
 from streams.dialogue.standing import told
 from streams.dialogue.words import words
 from streams.ids import citizen_token, digest
-from streams.profiles.profile import Profile
 from streams.text import segments
 
 PATH: Final = "/channels/pull-sms"
@@ -88,7 +87,7 @@ class PullSms:
     """The channel as it is set up."""
 
     def __init__(self, settings: PullSmsSettings) -> None:
-        self._profile: Profile = system_of(settings.pull_sms_system, CHANNEL, "NIVARAN_PULL_SMS_SYSTEM")
+        self._profile = system_of(settings.pull_sms_system, CHANNEL, "NIVARAN_PULL_SMS_SYSTEM")
         self._keys = secrets_of(settings.pull_sms_keys, "NIVARAN_PULL_SMS_KEYS") if settings.pull_sms_keys else ()
         self._sources: tuple[Network, ...] = networks_of(settings.pull_sms_sources, "NIVARAN_PULL_SMS_SOURCES")
         if not self._keys and not self._sources:

@@ -22,7 +22,6 @@ from agents.settings import SettingsError, load
 from streams.dialogue.said import Ask, Lodge
 from streams.dialogue.talk import Heard, Lodged, Refused, Turn, answered, lodged, step
 from streams.ids import case_id, digest
-from streams.profiles.profile import Profile
 
 PATH: Final = "/channels/whatsapp"
 CHANNEL: Final = "whatsapp"
@@ -54,7 +53,7 @@ class WhatsApp:
 
     def __init__(self, settings: WhatsAppSettings) -> None:
         self._settings = settings
-        self._profile: Profile = system_of(settings.whatsapp_system, CHANNEL, "NIVARAN_WHATSAPP_SYSTEM")
+        self._profile = system_of(settings.whatsapp_system, CHANNEL, "NIVARAN_WHATSAPP_SYSTEM")
         self._secrets = secrets_of(settings.whatsapp_app_secrets, "NIVARAN_WHATSAPP_APP_SECRETS")
         self._verify = secrets_of(settings.whatsapp_verify_token, "NIVARAN_WHATSAPP_VERIFY_TOKEN")
         self._replies: Replies | None = None
@@ -150,6 +149,8 @@ class WhatsApp:
         except Problem as problem:
             if problem.kind is Kind.KEY_REUSED:  # durable before, with another district or subject: that one stands
                 return lodged(turn.talk, Lodged(case_id(self._profile.code, CHANNEL, key))), "repeated"
+            if problem.kind is Kind.IN_FLIGHT:  # pressed twice, and the first press is not durable yet
+                raise Problem(Kind.UNAVAILABLE, "still in hand", retry_after=RETRY_UNAVAILABLE) from None
             if problem.kind is not Kind.INVALID_FIELDS:
                 raise
             return lodged(turn.talk, Refused(tuple(error.detail for error in problem.errors))), "refused"
