@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from agents.gateway.activities import LISTS
+from agents.gateway.calling import get_calls
 from agents.gateway.districts import get_board
 from agents.gateway.officers import get_list, post_activity
 from agents.gateway.problems import Kind, Problem
@@ -25,6 +26,7 @@ ROUTES: Final = (
     Route("GET", "/v1/cases/{case}", get_case),
     Route("GET", "/v1/districts/{lgd}/board", get_board),
     Route("GET", "/v1/escalations", get_escalations),
+    Route("GET", "/v1/feedback/calls", get_calls),
     Route("POST", "/v1/sms/receipts", post_receipt),
     Route("POST", "/v1/officers/{officer}/activity", post_activity),
     *(Route("GET", f"/v1/officers/{name}", get_list) for name in LISTS),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from agents.readmodel.calls import DueCall
 from agents.readmodel.officer_reader import AbsentRow, Area, ConductRow, LadderRow, MissingRow, TicketRow
 from agents.readmodel.officer_views import OfficerView
 from agents.readmodel.reader import FeedEntry
@@ -18,6 +19,10 @@ class Board(Protocol):
 
     async def district(self, system: str, district: int, now: int, sees: frozenset[str]) -> DistrictBoard:
         """A district's live board at `now` (UTC ms), for a reader of these roles."""
+        ...
+
+    async def calls(self, system: str) -> list[DueCall]:
+        """Feedback calls that are due, the longest due first."""
         ...
 
     async def escalations(self, after: str, count: int) -> Sequence[FeedEntry]:
