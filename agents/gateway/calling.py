@@ -17,6 +17,7 @@ from agents.gateway.reading import AWAY, answer, away, unknown_filters
 from agents.gateway.services import SERVICES, Services
 from agents.gateway.writing import CALLER
 from agents.readmodel.calls import DueCall
+from schemas.topics import INTAKE_SUBMITTED
 from streams.profiles.load import profiles
 from streams.profiles.profile import Profile
 
@@ -80,10 +81,10 @@ def _row(services: Services, profile: Profile, call: DueCall) -> CallRow:
     )
 
 
-def opened(services: Services, sealed: str | None, subject: str, **topic: str) -> str:
+def opened(services: Services, sealed: str | None, subject: str, topic: str = INTAKE_SUBMITTED) -> str:
     """A number for who is to call it; empty where there is none, or it was sealed with a key that is gone."""
     try:
-        return "" if sealed is None else services.identity.contacts.open_sealed(sealed, subject, **topic)
+        return "" if sealed is None else services.identity.contacts.open_sealed(sealed, subject, topic)
     except SealError:
         return ""
 
