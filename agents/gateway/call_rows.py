@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from schemas.base import CaseId, Count, Instant, Level, Slug
+from streams.profiles.load import profiles
 
 FORMATS: Final = ("json", "csv")
 MOST: Final = 1000
@@ -23,3 +24,8 @@ class CallRow(Struct, frozen=True):
     department: Slug
     level: Level
     category: Slug
+
+
+def districts() -> list[int]:
+    """LGD codes of the districts of all systems."""
+    return sorted({code for profile in profiles().values() for code in profile.districts})

@@ -11,14 +11,14 @@ from msgspec import Struct
 
 from agents.contact import SealError
 from agents.gateway.auth import ApiRole, allow
-from agents.gateway.call_rows import FORMATS, MOST, CallRow
+from agents.gateway.call_rows import FORMATS, MOST, CallRow, districts
 from agents.gateway.problems import FieldError, Kind, Problem
 from agents.gateway.reading import AWAY, answer, away, unknown_filters
 from agents.gateway.services import SERVICES, Services
 from agents.gateway.writing import CALLER
 from agents.readmodel.calls import DueCall
 from schemas.topics import INTAKE_SUBMITTED
-from streams.profiles.load import profiles
+from streams.profiles.load import departments, profiles
 from streams.profiles.profile import Profile
 
 CALLERS: Final = frozenset[ApiRole]({"call-centre"})
@@ -54,10 +54,10 @@ def _asked(request: web.Request) -> tuple[Profile, int, str]:
     profile = profiles().get(query.get("system", ""))
     if profile is None:
         errors.append(FieldError("system", f"must be one of {', '.join(sorted(profiles()))}"))
-    elif query.get("district") not in {None, *map(str, profile.districts)}:
-        errors.append(FieldError("district", f"must be the LGD code of a district of {profile.system}"))
-    elif query.get("department") not in {None, *profile.departments}:
-        errors.append(FieldError("department", f"must be one of {', '.join(sorted(profile.departments))}"))
+    if query.get("district") not in {None, *map(str, districts())}:
+        errors.append(FieldError("district", "must be the LGD code of a district of some system"))
+    if query.get("department") not in {None, *departments()}:
+        errors.append(FieldError("department", f"must be one of {', '.join(sorted(departments()))}"))
     limit = query.get("limit", str(USUAL))
     if not (limit.isascii() and limit.isdecimal() and len(limit) <= len(str(MOST)) and 1 <= int(limit) <= MOST):
         errors.append(FieldError("limit", f"must be a number from 1 to {MOST}"))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
+from agents.gateway import call_rows
 from agents.gateway.activities import (
     ACTIVITIES,
     LISTS,
@@ -13,11 +14,11 @@ from agents.gateway.activities import (
     watched,
 )
 from agents.gateway.auth import MAY_ACT
-from agents.gateway.call_rows import FORMATS, MOST
 from agents.gateway.openapi_schemas import REF, schema_of, schemas
 from agents.gateway.problems import CONTENT_TYPE, Kind
 from schemas.base import Slug
 from schemas.officers import OfficerId
+from streams.profiles import load
 from streams.profiles.load import profiles
 
 JSON: Final = "application/json"
@@ -153,7 +154,6 @@ def _get_escalations() -> dict[str, Any]:
 
 
 def _get_calls() -> dict[str, Any]:
-    departments_there = sorted({each for profile in profiles().values() for each in profile.departments})
     schema = {
         "type": "object",
         "required": ["system", "rows", "left", "hidden"],
@@ -172,10 +172,10 @@ def _get_calls() -> dict[str, Any]:
         "description": "For tokens of `call-centre`. What came of a call is an action on the case.",
         "parameters": [
             {"name": "system", "in": "query", "required": True, "schema": {"enum": sorted(profiles())}},
-            {"name": "district", "in": "query", "schema": {"type": "integer"}},
-            {"name": "department", "in": "query", "schema": {"enum": departments_there}},
-            {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": MOST}},
-            {"name": "format", "in": "query", "schema": {"enum": list(FORMATS)}},
+            {"name": "district", "in": "query", "schema": {"enum": call_rows.districts()}},
+            {"name": "department", "in": "query", "schema": {"enum": sorted(load.departments())}},
+            {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": call_rows.MOST}},
+            {"name": "format", "in": "query", "schema": {"enum": list(call_rows.FORMATS)}},
         ],
         "responses": {"200": answered} | _problems(*ALWAYS, Kind.INVALID_FIELDS, Kind.UNAVAILABLE),
     }

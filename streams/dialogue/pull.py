@@ -7,7 +7,7 @@ import regex
 
 from schemas.base import Language
 from streams.dialogue.names import category_names, district_names, find, named
-from streams.dialogue.words import words
+from streams.dialogue.words import texts, words
 from streams.ids import CASE_DIGITS, valid_case_id
 from streams.profiles.profile import Name, Profile
 from streams.text import ascii_digits, fold, nfc, segments
@@ -132,19 +132,11 @@ def _which(kind: str, near: Sequence[Name], language: Language, examples: Sequen
 
 
 def replies(profile: Profile, keyword: str) -> Iterator[str]:
-    """Every fixed reply with its longest filling, to be held against one SMS."""
-    for key in KEYS:
-        for language in profile.languages:
-            number = "9" * CASE_DIGITS
-            yield words(language, key, case=number, original=number, level="9", due="31/12/2026", keyword=keyword)
-
-
-KEYS: Final = (
-    *(f"status-{each}" for each in (
-        "registered", "open", "open-undated", "disposed", "closed", "recorded", "accepted", "duplicate", "rejected",
-        "unknown", "wrong",
-    )),
-    *(f"sms-{each}" for each in (
-        "registered", "help", "help-status", "no-district", "no-text", "away", "refused",
-    )),
-)  # fmt: skip
+    """Every reply with its longest filling, to be held against one SMS; names are put in as far as they fit."""
+    number = "9" * CASE_DIGITS
+    for key in texts():
+        if key.startswith(("status-", "sms-")):
+            for language in profile.languages:
+                yield words(
+                    language, key, case=number, original=number, level="9", due="31/12/2026", keyword=keyword, names=""
+                )

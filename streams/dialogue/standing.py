@@ -12,7 +12,7 @@ Status = Literal["registered", "open", "disposed", "closed", "recorded", "accept
 
 
 class Standing(Struct, frozen=True):
-    """A case as far as any citizen may know it. Instants are UTC ms."""
+    """A case as far as who knows its number may know it. Instants are UTC ms."""
 
     case: str
     status: Status
@@ -20,6 +20,8 @@ class Standing(Struct, frozen=True):
     due_at: int | None = None
     original: str = ""
     """Of a duplicate: the case it was linked to."""
+    restricted: bool = False
+    """Only some roles may see it: a number alone gives its status, no more."""
 
 
 UNKNOWN: Final = "status-unknown"
@@ -31,7 +33,9 @@ def told(standing: Standing | None, case: str, language: Language, zone: str) ->
         return words(language, UNKNOWN, case=case)
     key = f"status-{standing.status}"
     due = ""
-    if standing.status == "open":
+    if standing.status == "open" and standing.restricted:
+        key = "status-open-restricted"
+    elif standing.status == "open":
         key = "status-open" if standing.due_at is not None else "status-open-undated"
         due = "" if standing.due_at is None else date_text(standing.due_at, zone)
     return words(language, key, case=case, level=str(standing.level), due=due, original=standing.original)

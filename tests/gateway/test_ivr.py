@@ -45,7 +45,7 @@ async def test_a_bad_parameter_is_named(change: dict[str, str], field: str) -> N
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"StartTime": "now"}, "StartTime"), ({"DialCallDuration": "1.5"}, "DialCallDuration"), 
+    [({"StartTime": "now"}, "StartTime"), ({"DialCallDuration": "1.5"}, "DialCallDuration"),
      ({"sha256": "x"}, "sha256"),
      *(({"RecordingUrl": url}, "RecordingUrl") for url in (
          "http://169.254.169.254/latest", "{}../secret", "{}%2e%2e/secret", "{}", "{}" + "x" * 201, "file:///etc/passwd",

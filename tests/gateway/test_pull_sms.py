@@ -126,12 +126,13 @@ async def test_how_a_case_stands_in_both_languages_and_with_devanagari_digits() 
             "status": "open",
             "level": 2,
             "due_at": NOW,
-            "visible_to": ["police"],
         }
         assert await send(gateway, f"CMHELP STATUS {CASE[:9]} {CASE[9:]}") == (
             200, f"{CASE}: pending at level 2, due by 02/02/2026.",
         )  # fmt: skip
         assert await send(gateway, f"स्थिति {devanagari}") == (200, f"{CASE}: स्तर 2 पर लंबित, तिथि 02/02/2026 तक।")
+        gateway.board.cases[CASE] |= {"visible_to": ["police"]}
+        assert await send(gateway, f"STATUS {CASE}") == (200, f"{CASE}: being worked on."), "of a restricted class"
         for status in ("registered", "disposed", "closed", "recorded", "duplicate", "rejected"):
             gateway.board.cases[CASE] = {"case": CASE, "status": status, "duplicate_of": CASE}
             assert (await send(gateway, CASE))[0] == 200

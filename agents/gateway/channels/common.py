@@ -82,5 +82,10 @@ async def standing(services: Services, case: str) -> Standing | None:
     status = found["status"]
     assert status in get_args(Status), status
     return Standing(
-        case, cast("Status", status), found.get("level", 0), found.get("due_at"), found.get("duplicate_of", "")
+        case=case,
+        status=cast("Status", status),
+        level=found.get("level", 0),
+        due_at=found.get("due_at"),
+        original=found.get("duplicate_of", ""),
+        restricted=bool(found.get("visible_to")),
     )
