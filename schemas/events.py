@@ -27,7 +27,7 @@ from schemas.base import (
     Slug,
     Token,
 )
-from schemas.intake import SpokenLanguage
+from schemas.intake import Sealed, SpokenLanguage
 
 
 class CaseEvent(Record, frozen=True):
@@ -126,6 +126,8 @@ class CaseDisposed(CaseEvent, frozen=True, tag="case.disposed.v1"):
 
 class FeedbackCallDue(CaseEvent, frozen=True, tag="case.feedback-call-due.v1"):
     attempt: Count
+    contact: Sealed | None = None
+    """Whom to call, sealed as it was submitted."""
 
 
 class FeedbackAttempted(CaseEvent, frozen=True, tag="case.feedback-attempted.v1"):

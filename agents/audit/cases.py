@@ -192,7 +192,7 @@ RULES: Final[dict[type[Any], Callable[[Follower, Any], str | None]]] = {
     e.SpecialClosed: _ended,
     e.ForceClosed: _ended,
 }
-FIRED: Final = {
+FIRED: Final[dict[type[e.Event], str]] = {
     e.BecameDefaulter: "due instants fired",
     e.DefaulterWarned: "warnings",
     e.FeedbackCallDue: "feedback calls due",

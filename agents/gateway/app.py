@@ -9,11 +9,12 @@ from typing import Final
 from aiohttp import web
 
 from agents.gateway.activities import LISTS
+from agents.gateway.calling import get_calls
 from agents.gateway.districts import get_board
 from agents.gateway.officers import get_list, post_activity
 from agents.gateway.problems import Kind, Problem
 from agents.gateway.reading import get_case, get_escalations, get_health, get_metrics, get_openapi, get_ready
-from agents.gateway.routes import Handler, Route
+from agents.gateway.routes import Handler, Route, address
 from agents.gateway.services import SERVICES, Services
 from agents.gateway.writing import BEGUN, CALLER, post_action, post_complaint, post_receipt
 
@@ -25,6 +26,7 @@ ROUTES: Final = (
     Route("GET", "/v1/cases/{case}", get_case),
     Route("GET", "/v1/districts/{lgd}/board", get_board),
     Route("GET", "/v1/escalations", get_escalations),
+    Route("GET", "/v1/feedback/calls", get_calls),
     Route("POST", "/v1/sms/receipts", post_receipt),
     Route("POST", "/v1/officers/{officer}/activity", post_activity),
     *(Route("GET", f"/v1/officers/{name}", get_list) for name in LISTS),
@@ -43,6 +45,8 @@ def build(services: Services, channels: Iterable[Route] = ()) -> web.Application
     app[SERVICES] = services
     app[ROUTE] = {}
     for route in (*ROUTES, *channels):
+        if route.serving is not None and route.serving not in app.cleanup_ctx:
+            app.cleanup_ctx.append(route.serving)
         found = app.router.add_route(route.method, route.path, route.handler)
         assert found.resource is not None
         app[ROUTE][route.method, found.resource.canonical] = route
@@ -121,8 +125,4 @@ async def admitted(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def _source(request: web.Request, name: str, proxies: int) -> str:
     """Digest of token (or channel) and address: an address is personal data and stays out of Redis."""
-    address = request.remote or ""
-    if proxies:
-        passed = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",")]
-        address = passed[-proxies] if len(passed) >= proxies and passed[-proxies] else address
-    return hashlib.sha256(f"{name}\x00{address}".encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{name}\x00{address(request, proxies)}".encode()).hexdigest()[:24]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from agents.readmodel.calls import DueCall
 from agents.readmodel.listing import Listing
 from agents.readmodel.officer_reader import AbsentRow, Area, ConductRow, LadderRow, MissingRow, TicketRow
 from agents.readmodel.officer_views import OfficerView
@@ -24,6 +25,10 @@ class Board(Protocol):
 
     async def registered(self, system: str, since: int, until: int, wanted: Callable[[CaseView], bool]) -> Listing:
         """Cases registered in a time (UTC ms, both ends included) that are wanted, the latest first."""
+        ...
+
+    async def calls(self, system: str) -> list[DueCall]:
+        """Feedback calls that are due, the longest due first."""
         ...
 
     async def escalations(self, after: str, count: int) -> Sequence[FeedEntry]:

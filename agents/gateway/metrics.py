@@ -22,7 +22,7 @@ class Metrics:
             counters(c.PROBLEMS),
         )
         self.redis_away, self.in_hand, self.feed_clients = counters(c.REDIS_AWAY), gauge(c.IN_HAND), gauge(c.FEEDS)
-        self.kafka = gauge(c.KAFKA_UP)
+        self.messages, self.kafka = counters(c.MESSAGES), gauge(c.KAFKA_UP)
         self.registry = registry(*vars(self).values())
         # there from the start: what begins at 1 has no increase
         self.not_durable.labels(KAFKA_AWAY)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
+from agents.gateway import call_rows
 from agents.gateway.activities import (
     ACTIVITIES,
     LISTS,
@@ -17,6 +18,7 @@ from agents.gateway.openapi_schemas import REF, schema_of, schemas
 from agents.gateway.problems import CONTENT_TYPE, Kind
 from schemas.base import Slug
 from schemas.officers import OfficerId
+from streams.profiles import load
 from streams.profiles.load import profiles
 
 JSON: Final = "application/json"
@@ -55,6 +57,7 @@ def _paths() -> dict[str, Any]:
         "/v1/cases/{case}/actions": {"parameters": [_case_parameter()], "post": _post_action()},
         "/v1/districts/{lgd}/board": {"parameters": [_district_parameter()], "get": _get_board()},
         "/v1/escalations": {"get": _get_escalations()},
+        "/v1/feedback/calls": {"get": _get_calls()},
         "/v1/sms/receipts": {"post": _post_receipt()},
         "/v1/officers/{officer}/activity": {"parameters": [_officer_parameter()], "post": _post_activity()},
         **{f"/v1/officers/{name}": {"get": _get_list(name)} for name in LISTS},
@@ -147,6 +150,34 @@ def _get_escalations() -> dict[str, Any]:
             "200": {"description": "Events `escalation`; a comment every 15 s", "content": {"text/event-stream": {}}}
         }
         | _problems(*ALWAYS, Kind.INVALID_FIELDS, Kind.UNAVAILABLE),
+    }
+
+
+def _get_calls() -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "required": ["system", "rows", "left", "hidden"],
+        "properties": {
+            "system": schema_of(Slug),
+            "rows": {"type": "array", "items": {"$ref": REF.format(name="CallRow")}},
+            "left": {"type": "integer", "description": "due beside those in `rows`"},
+            "hidden": {"type": "integer", "description": "due in cases that the token may not see"},
+        },
+    }
+    answered = _answer("The calls, the longest due first", schema)
+    answered["content"]["text/csv"] = {}
+    return {
+        "operationId": "listFeedbackCalls",
+        "summary": "Feedback calls that are due: whom the call centre has to call, for which case",
+        "description": "For tokens of `call-centre`. What came of a call is an action on the case.",
+        "parameters": [
+            {"name": "system", "in": "query", "required": True, "schema": {"enum": sorted(profiles())}},
+            {"name": "district", "in": "query", "schema": {"enum": call_rows.districts()}},
+            {"name": "department", "in": "query", "schema": {"enum": sorted(load.departments())}},
+            {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": call_rows.MOST}},
+            {"name": "format", "in": "query", "schema": {"enum": list(call_rows.FORMATS)}},
+        ],
+        "responses": {"200": answered} | _problems(*ALWAYS, Kind.INVALID_FIELDS, Kind.UNAVAILABLE),
     }
 
 

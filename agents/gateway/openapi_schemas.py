@@ -7,6 +7,7 @@ import msgspec
 
 from agents.gateway.activities import LISTS, REQUESTS, ActivityAnswer, watched
 from agents.gateway.auth import MAY_ACT, SPEAKS_AS
+from agents.gateway.call_rows import CallRow
 from agents.gateway.problems import ProblemDetails
 from agents.gateway.remembering import Answer
 from agents.gateway.requests import ACTION_REQUESTS, ComplaintRequest, ReceiptRequest
@@ -22,7 +23,7 @@ def schemas() -> dict[str, Any]:
     """Every schema by name."""
     lists = [listed.row for listed in LISTS.values()]
     bodies = [ComplaintRequest, ReceiptRequest, *ACTION_REQUESTS.values(), *REQUESTS.values()]
-    kinds = [Answer, ActivityAnswer, ProblemDetails, DistrictBoard, *bodies, *lists]
+    kinds = [Answer, CallRow, ActivityAnswer, ProblemDetails, DistrictBoard, *bodies, *lists]
     _, found = msgspec.json.schema_components(kinds, ref_template=REF)
     named = _portable(found)
     place = named.pop("PlaceRequest")

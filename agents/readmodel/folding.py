@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from agents.readmodel import registers, totals
+from agents.readmodel import calls, registers, totals
 from agents.readmodel.keys import (
     DEFAULTERS_KEPT_MS,
     LISTED_KEPT_MS,
@@ -68,6 +68,7 @@ class CaseFold:
             done = moved(held, _shown(held, fact), fact)
             views[key] = view = done.view
             registers.write_stays(view.system, done, keys, writes)
+            calls.write(fact, held, view, keys, writes)
             if view.pending is not None:
                 # of every fact, not of the last in the slice: the same whatever the slices are
                 writes.members[keys.units(view.system)].add(unit_field(*view.pending))

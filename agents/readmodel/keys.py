@@ -117,6 +117,10 @@ class Keys:
         """Hash: `district|day|measure` -> count, of the local days of a month."""
         return f"{self.prefix}:series:{system}:{month}"
 
+    def calls(self, system: str) -> str:
+        """Hash: case -> `DueCall` as JSON, of every case whose feedback call is due and has brought nothing yet."""
+        return f"{self.prefix}:calls:{system}"
+
     def totals(self, system: str) -> str:
         """Hash of counters, see `agents/readmodel/totals.py`."""
         return f"{self.prefix}:totals:{system}"

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from agents.readmodel.calls import DueCall, due_calls
 from agents.readmodel.district import read_board
 from agents.readmodel.listing import Listing, read_listing
 from agents.readmodel.officer_reader import OfficerReads
@@ -73,8 +74,9 @@ class Reader(OfficerReads):
         return None if raw is None else _case(raw)
 
     async def timeline(self, case: str) -> list[dict[str, Any]]:
-        """The case's facts with their because, in its own order."""
-        return [msgspec.json.decode(raw) for raw in await self._redis.lrange(self.keys.timeline(case), 0, -1)]
+        """The case's facts with their because, in its own order; what is sealed in them is left out."""
+        facts = [msgspec.json.decode(raw) for raw in await self._redis.lrange(self.keys.timeline(case), 0, -1)]
+        return [{name: value for name, value in fact.items() if name != "contact"} for fact in facts]
 
     async def messages(self, case: str) -> dict[str, SmsView]:
         """SMS id -> the last that is known of it."""
@@ -104,6 +106,10 @@ class Reader(OfficerReads):
     async def registered(self, system: str, since: int, until: int, wanted: Callable[[CaseView], bool]) -> Listing:
         """Cases registered in a time (UTC ms, both ends included) that are wanted, the latest first."""
         return await read_listing(RedisSource(self._redis, self.keys.prefix), system, since, until, wanted)
+
+    async def calls(self, system: str) -> list[DueCall]:
+        """Feedback calls that are due, the longest due first."""
+        return await due_calls(RedisSource(self._redis, self.keys.prefix), system)
 
     async def pendency(
         self, system: str, now: int, *, district: int | None = None, department: str | None = None

@@ -219,6 +219,14 @@ ACCEPTED: Final = _count("nivaran_gateway_accepted_total", "records", "Records m
 BY_CHANNEL: Final = _count(
     "nivaran_gateway_submissions_total", "submissions", "Submissions made durable.", "system", "channel", by="gateway"
 )
+MESSAGES: Final = _count(
+    "nivaran_gateway_messages_total",
+    "messages",
+    "Messages and calls a channel was told of, by what became of them.",
+    "channel",
+    "outcome",
+    by="gateway",
+)
 PROBLEMS: Final = _count("nivaran_gateway_problems_total", "requests", "Requests refused.", "kind", by="gateway")
 REDIS_AWAY: Final = _count(
     "nivaran_gateway_redis_away_total", "uses", "Times something went on without Redis.", "use", by="gateway"

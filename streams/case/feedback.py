@@ -28,7 +28,7 @@ def call_due(turn: Turn, at: int) -> None:
     if case.attempt >= rule.attempts:
         close(turn, at, "satisfaction-unknown", "feedback-attempts-used-up")
     else:
-        turn.tell(FeedbackCallDue(*turn.head("feedback-call", at), attempt=case.attempt + 1))
+        turn.tell(FeedbackCallDue(*turn.head("feedback-call", at), attempt=case.attempt + 1, contact=case.contact))
 
 
 def unreachable(turn: Turn, command: CallUnreachable) -> None:

@@ -15,6 +15,7 @@ from agents.gateway.log import Entry, LogUnavailableError
 from agents.gateway.routes import Route
 from agents.gateway.services import Services, assemble, connect
 from agents.gateway.settings import GatewaySettings
+from agents.readmodel.calls import DueCall, due_calls
 from agents.readmodel.district import read_board
 from agents.readmodel.listing import Listing, read_listing
 from agents.readmodel.officer_reader import Area
@@ -88,6 +89,9 @@ class FakeBoard:
 
     async def registered(self, system: str, since: int, until: int, wanted: Callable[[CaseView], bool]) -> Listing:
         return await read_listing(self.source, system, since, until, wanted)
+
+    async def calls(self, system: str) -> list[DueCall]:
+        return await due_calls(self.source, system)
 
     async def escalations(self, after: str, count: int) -> list[FeedEntry]:
         return [each for each in self.feed if _order(each.id) > _order(after)][:count]

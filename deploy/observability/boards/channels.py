@@ -40,6 +40,13 @@ INTAKE: Final = Board(
             (
                 rate("By channel", "Made durable.", "ops", "nivaran_gateway_submissions_total", "channel"),
                 rate(
+                    "Messages and calls",
+                    "What a channel was told of, by what became of it.",
+                    "ops",
+                    "nivaran_gateway_messages_total",
+                    "outcome",
+                ),
+                rate(
                     "Cases registered",
                     "By channel, as the read model counts them.",
                     "ops",
