@@ -51,6 +51,8 @@ class SmsOutcome(Record, frozen=True, tag="sms.outcome.v1"):
     at: Instant
     outcome: Refusal
     code: Annotated[str, Meta(max_length=64)] = ""
+    ref: Annotated[str, Meta(max_length=64)] = ""
+    """The gateway's own id of the message, by which its delivery report names it; empty where it gave none."""
 
 
 class SmsReceipt(Record, frozen=True, tag="sms.receipt.v1"):

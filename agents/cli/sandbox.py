@@ -11,17 +11,31 @@ from aiohttp import web
 
 from agents.cli.shared import print_json
 from agents.garbage import look_rarely
-from agents.settings import Settings, load
+from agents.settings import Settings, SettingsError, load
 from agents.sms.faults import Faults
 from agents.sms.receipts import Receipts
 from agents.sms.sandbox import Sandbox
+from agents.sms.sandboxes.form import FormSandbox
+from agents.sms.sandboxes.table import FORMS
 
 SHARE = click.FloatRange(0, 1)
 GRACE_S = 2.0
 LEDGER = "sms-sandbox.ndjson"
+GENERIC = "generic"
 
 
 @click.command("sms-sandbox")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice((GENERIC, *FORMS)),
+    default=GENERIC,
+    show_default=True,
+    help="Form it is asked in; all but generic need the account's NIVARAN_SMS_* settings, as the sender does.",
+)
+@click.option(
+    "--header", metavar="NAME", default="CMHELP", show_default=True, help="Registered sender beside the profiles' own."
+)
 @click.option("--host", metavar="ADDRESS", help="Address to listen on; default: NIVARAN_HTTP_HOST.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one; default: NIVARAN_HTTP_PORT.")
 @click.option(
@@ -39,16 +53,18 @@ LEDGER = "sms-sandbox.ndjson"
     "--segments", type=click.IntRange(1, 10), default=1, show_default=True, help="Longest text, in SMS parts."
 )
 @click.option(
-    "--receipts", metavar="URL", default="", help="Post delivery receipts there, e.g. the gateway's /v1/sms/receipts."
+    "--receipts", metavar="URL", default="", help="Report deliveries there, e.g. the gateway's /v1/sms/receipts."
 )
 @click.option(
     "--receipts-token",
     envvar="NIVARAN_RECEIPTS_TOKEN",
     default="",
-    help="Bearer token for the receipts; better in NIVARAN_RECEIPTS_TOKEN.",
+    help="Bearer token (or key, by the format) for the receipts; better in NIVARAN_RECEIPTS_TOKEN.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
 def sms_sandbox(
+    form: str,
+    header: str,
     host: str | None,
     port: int | None,
     ledger: Path | None,
@@ -68,6 +84,9 @@ def sms_sandbox(
     POST /messages takes one; GET /ledger counts, GET /messages shows the latest; POST /control changes the faults
     while it runs. An id that was accepted once is answered the same again and never delivered twice.
 
+    With --format it takes the published form of that gateway, at its own path, and refuses what the documents say is
+    refused; such a gateway knows no idempotency key: the same request twice is two messages.
+
     Exit code: 0 stopped by SIGTERM or Ctrl-C; 1 the address or the ledger cannot be used; 2 a setting is wrong.
 
     \b
@@ -79,18 +98,20 @@ def sms_sandbox(
     faults = Faults(seed, fail, throttle, silent, delay_ms, undelivered)
     host, port = host or settings.http_host, settings.http_port if port is None else port
     try:
-        sandbox = Sandbox(
-            ledger or Path(settings.data_dir) / LEDGER, faults, Receipts(receipts, receipts_token), segments
-        )
+        parts = ledger or Path(settings.data_dir) / LEDGER, faults, Receipts(receipts, receipts_token), segments
+        asked = None if form == GENERIC else FORMS[form](header)
+        sandbox = Sandbox(*parts) if asked is None else FormSandbox(asked, *parts)
         look_rarely()
-        uvloop.run(_serve(sandbox, host, port, as_json))
+        uvloop.run(_serve(sandbox, host, port, "/messages" if asked is None else asked.path, as_json=as_json))
+    except SettingsError:
+        raise
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     if not as_json:
         click.echo(f"ledger: {sandbox.ledger.summary()}")
 
 
-async def _serve(sandbox: Sandbox, host: str, port: int, as_json: bool) -> None:
+async def _serve(sandbox: Sandbox, host: str, port: int, path: str, *, as_json: bool) -> None:
     runner = web.AppRunner(sandbox.app(), access_log=None, shutdown_timeout=GRACE_S)
     await runner.setup()
     stop = asyncio.Event()
@@ -98,13 +119,13 @@ async def _serve(sandbox: Sandbox, host: str, port: int, as_json: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with contextlib.closing(sandbox.ledger):
         await web.TCPSite(runner, host, port).start()
-        _say(f"http://{host}:{runner.addresses[0][1]}", as_json)
+        _say(f"http://{host}:{runner.addresses[0][1]}", path, as_json=as_json)
         await stop.wait()
         await runner.cleanup()
 
 
-def _say(url: str, as_json: bool) -> None:
+def _say(url: str, path: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"url": url, "messages": f"{url}/messages"})
+        print_json({"url": url, "messages": url + path})
     else:
-        click.echo(f"sms sandbox: {url}/messages")
+        click.echo(f"sms sandbox: {url}{path}")

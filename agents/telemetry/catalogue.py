@@ -191,6 +191,12 @@ SMS_ACCEPTED: Final = _spread(
     "step",
 )
 SMS_CALL: Final = _spread("nivaran_sms_call_seconds", "seconds", "One call to the SMS gateway.", WAITS)
+SMS_LAPSES: Final = _count(
+    "nivaran_sms_lapses_total",
+    "messages",
+    "Calls not made, and outcomes not kept, by the memory for a gateway without idempotency keys.",
+    "lapse",
+)
 SMS_RESTING: Final = _level("nivaran_sms_gateway_resting", "boolean", "1 while calls wait for an absent gateway.")
 
 # gateway

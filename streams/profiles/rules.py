@@ -181,6 +181,8 @@ class SmsRule(Struct, frozen=True, forbid_unknown_fields=True):
     forget_after_days: Days
     quiet_hours: tuple[int, int] | None = None
     """Local hours [from, to) in which citizens are not texted."""
+    resend_without_key: bool = False
+    """Call a gateway that honours no idempotency key again after it may have taken the message: it may arrive twice."""
 
     @property
     def forget_after_ms(self) -> int:
