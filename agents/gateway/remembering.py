@@ -50,7 +50,7 @@ class Accepted(Struct, frozen=True):
     at: int
 
 
-Use = Literal["idempotency", "accepted", "rate"]
+Use = Literal["idempotency", "accepted", "rate", "sms-report"]
 """What Redis is asked for."""
 
 

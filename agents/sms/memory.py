@@ -33,11 +33,11 @@ class MemoryAwayError(Exception):
 class Memory(Protocol):
     """Remembers by SMS id, for every sender of the deployment."""
 
-    async def begin(self, id: str) -> Answer | None:  # noqa: A002 - the message's own field name
+    async def begin(self, sms: str) -> Answer | None:
         """None: call, nobody has. Otherwise the answer to give without a call. Raises MemoryAwayError."""
         ...
 
-    async def end(self, id: str, answer: Answer) -> Lapse | None:  # noqa: A002 - the message's own field name
+    async def end(self, sms: str, answer: Answer) -> Lapse | None:
         """Remember what came of the call; what was surely not taken may be called again."""
         ...
 
@@ -62,9 +62,9 @@ class RedisMemory:
     def __init__(self, redis: "Redis", form: str) -> None:
         self._redis, self._form = redis, form
 
-    async def begin(self, id: str) -> Answer | None:  # noqa: A002 - the message's own field name
+    async def begin(self, sms: str) -> Answer | None:
         try:
-            raw = await self._redis.set(_key(id), msgspec.json.encode(Begun()), nx=True, get=True, ex=KEPT_SECONDS)
+            raw = await self._redis.set(_key(sms), msgspec.json.encode(Begun()), nx=True, get=True, ex=KEPT_SECONDS)
         except AWAY as error:
             raise MemoryAwayError(type(error).__name__) from None
         if raw is None:
@@ -73,18 +73,18 @@ class RedisMemory:
         before = msgspec.json.decode(raw, type=Begun)
         return Answer("accepted", "called-before", before.ref) if before.accepted else CALLED_BEFORE
 
-    async def end(self, id: str, answer: Answer) -> Lapse | None:  # noqa: A002 - the message's own field name
+    async def end(self, sms: str, answer: Answer) -> Lapse | None:
         if answer.outcome == "unknown":
             return None
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 if answer.outcome == "accepted":
                     kept = msgspec.json.encode(Begun(accepted=True, ref=answer.ref))
-                    pipeline.set(_key(id), kept, ex=KEPT_SECONDS)
+                    pipeline.set(_key(sms), kept, ex=KEPT_SECONDS)
                     if answer.ref:
-                        pipeline.set(ref_key(self._form, answer.ref), id, ex=KEPT_SECONDS)
+                        pipeline.set(ref_key(self._form, answer.ref), sms, ex=KEPT_SECONDS)
                 else:
-                    pipeline.delete(_key(id))
+                    pipeline.delete(_key(sms))
                 await pipeline.execute()
         except AWAY as error:
             logger.warning("Redis is away (%s): the outcome of a call is not remembered", type(error).__name__)
@@ -95,5 +95,5 @@ class RedisMemory:
         await self._redis.aclose()
 
 
-def _key(id: str) -> str:  # noqa: A002 - the message's own field name
-    return f"{PREFIX}:called:{id}"
+def _key(sms: str) -> str:
+    return f"{PREFIX}:called:{sms}"

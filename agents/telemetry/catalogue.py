@@ -200,6 +200,14 @@ SMS_LAPSES: Final = _count(
 SMS_RESTING: Final = _level("nivaran_sms_gateway_resting", "boolean", "1 while calls wait for an absent gateway.")
 
 # gateway
+SMS_REPORTS: Final = _count(
+    "nivaran_gateway_sms_reports_total",
+    "reports",
+    "Delivery reports in an SMS gateway's own form; unmatched: no message is known by its id.",
+    "form",
+    "result",
+    by="gateway",
+)
 REQUESTS: Final = _count(
     "nivaran_gateway_requests_total", "requests", "Requests answered.", "route", "method", "status", by="gateway"
 )

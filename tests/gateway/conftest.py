@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from agents.audit.board import Shadow, ShadowSource
 from agents.gateway.app import build
 from agents.gateway.log import Entry, LogUnavailableError
+from agents.gateway.routes import Route
 from agents.gateway.services import Services, assemble, connect
 from agents.gateway.settings import GatewaySettings
 from agents.readmodel.district import read_board
@@ -146,10 +147,13 @@ def settings(**changes: Any) -> GatewaySettings:
 
 
 @asynccontextmanager
-async def running(redis_url: str = NOBODY, **changes: Any) -> AsyncIterator[Gateway]:
-    redis = connect(redis_url, 10)  # longer than a busy machine's hiccup
+async def running(
+    redis_url: str = NOBODY, channels: Iterable[Route] = (), redis: Any = None, **changes: Any
+) -> AsyncIterator[Gateway]:
+    """A gateway that serves these channels beside the API; `redis` in place of a connection."""
+    redis = redis or connect(redis_url, 10)  # longer than a busy machine's hiccup
     services = assemble(settings(**changes), log=FakeLog(), redis=redis, board=FakeBoard(), clock=FixedClock())
-    client = TestClient(TestServer(build(services)))
+    client = TestClient(TestServer(build(services, channels)))
     await client.start_server()
     try:
         yield Gateway(services, client)

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from agents.gateway.channels.sms_reports import sms_reports
 from agents.gateway.routes import Route
 
 Channel = Callable[[Mapping[str, str] | None], tuple[Route, ...]]
 """The routes of a channel under these environment variables (None: the process's own); raises SettingsError."""
 
-CHANNELS: Final[tuple[Channel, ...]] = ()
+CHANNELS: Final[tuple[Channel, ...]] = (sms_reports,)
 
 
 def routes_of_channels(environ: Mapping[str, str] | None = None) -> tuple[Route, ...]:
