@@ -10,6 +10,7 @@ from agents.sms.generic import HttpGateway
 from agents.sms.mobile_seva import MobileSeva, MobileSevaSettings
 from agents.sms.nic import Nic, NicSettings
 from agents.sms.settings import Format, SmsSettings
+from agents.sms.smpp import Smpp, SmppSettings, where
 
 Environ = Mapping[str, str] | None
 HTTP: Final = ("http://", "https://")
@@ -39,11 +40,17 @@ def _nic(settings: SmsSettings, environ: Environ) -> Gateway:
     return Nic(settings.sms_url, account, timeout=settings.sms_timeout, bound=settings.sms_bound)
 
 
+def _smpp(settings: SmsSettings, environ: Environ) -> Gateway:
+    account = load(SmppSettings, environ)
+    return Smpp(where(settings.sms_url), account, timeout=settings.sms_timeout, bound=settings.sms_bound)
+
+
 FORMATS: Final[Mapping[Format, Made]] = MappingProxyType(
     {
         "generic": Made(_generic, honours_key=True),
         "mobile-seva": Made(_mobile_seva, honours_key=False),
         "nic": Made(_nic, honours_key=False),
+        "smpp": Made(_smpp, honours_key=False, schemes=("smpp://", "smpps://")),
     }
 )
 

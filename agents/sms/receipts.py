@@ -1,4 +1,4 @@
-"""Delivery receipts of the sandbox gateway: posted to a callback address until it takes them."""
+"""Delivery receipts posted to a callback address until it takes them: those of the sandboxes, and SMPP's."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ LONGEST_PAUSE_S: Final = 5.0
 TAKEN: Final = frozenset({200, 202, 204})
 TIMEOUT_S: Final = 10.0
 
-log = logging.getLogger("nivaran.sandbox")
+log = logging.getLogger(__name__)
 
 
 class Receipt(Struct, frozen=True, omit_defaults=True):

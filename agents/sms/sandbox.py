@@ -116,7 +116,7 @@ class Sandbox:
 
     def keep(self, message: Message, kind: Kind, digest: str, *, silent: bool) -> None:
         """Write a message that was taken to the ledger, its number hidden, and show it."""
-        to, length, parts = _hidden(message.to), units(message.text), segments(message.text)
+        to, length, parts = hidden(message.to), units(message.text), segments(message.text)
         self.ledger.add(Entry(message.id, kind, now(), to, message.template, length, parts, silent, "", digest))
         if kind == "accepted":
             self._latest.append(Shown(message.id, to, message.text, message.template, message.header, length, parts))
@@ -167,7 +167,7 @@ def _wrong(message: Message, most: int) -> str:
     return "too-long" if segments(message.text) > most else ""
 
 
-def _hidden(number: str) -> str:
+def hidden(number: str) -> str:
     return "X" * (len(number) - 2) + number[-2:]
 
 

@@ -1,4 +1,4 @@
-"""Delivery reports as SMS gateways push them: NIC's GET, and Mobile Seva's report as it was fetched; each a receipt."""
+"""Delivery reports in the SMS gateways' own forms: NIC's, Mobile Seva's as it was fetched, SMPP's; each a receipt."""
 
 import asyncio
 import hashlib
@@ -66,7 +66,7 @@ class Report(NamedTuple):
     at: datetime | None = None
 
 
-Reading = Literal["nic", "mobile-seva"]
+Reading = Literal["nic", "mobile-seva", "smpp"]
 
 
 def sms_reports(environ: Mapping[str, str] | None) -> tuple[Route, ...]:
@@ -80,6 +80,7 @@ def sms_reports(environ: Mapping[str, str] | None) -> tuple[Route, ...]:
     known = tuple(_digest(each) for each in keys)
     return (
         Route("GET", "/channels/sms/nic/reports", _handler("nic", known), "channel", in_words),
+        Route("GET", "/channels/sms/smpp/reports", _handler("smpp", known), "channel", in_words),
         Route("POST", "/channels/sms/mobile-seva/reports", _handler("mobile-seva", known), "channel", in_words),
     )
 
@@ -95,7 +96,7 @@ def _handler(form: Reading, known: tuple[bytes, ...]) -> Handler:
         reports = request.app[SERVICES].metrics.sms_reports
         _admit(request.query.get("key", ""), known)
         try:
-            report = _nic(request.query) if form == "nic" else _mobile_seva(request.query, await request.text())
+            report = await _read(request, form)
         except (Problem, UnicodeDecodeError) as error:
             reports.labels(form, "refused").inc()
             raise error if isinstance(error, Problem) else _bad("body", "must be UTF-8") from None
@@ -119,8 +120,19 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
-def _nic(query: Mapping[str, str]) -> Report:
-    return Report(_ref("a2wackid", query.get("a2wackid", "")), _status("carrierstatus", query.get("carrierstatus", "")))
+async def _read(request: web.Request, form: Reading) -> Report:
+    query = request.query
+    match form:
+        case "nic":
+            return _parameters(query, "a2wackid", "carrierstatus")
+        case "smpp":  # from our own sender, which has the session
+            return _parameters(query, "id", "stat")
+        case "mobile-seva":
+            return _mobile_seva(query, await request.text())
+
+
+def _parameters(query: Mapping[str, str], ref: str, status: str) -> Report:
+    return Report(_ref(ref, query.get(ref, "")), _status(status, query.get(status, "")))
 
 
 def _mobile_seva(query: Mapping[str, str], body: str) -> Report:
