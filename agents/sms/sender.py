@@ -124,6 +124,7 @@ class SmsSender:
 
         `again`: after a call that may have been taken, and has no answer, call once more.
         """
+        await self._breaker.wait()  # before the note: who dies while he rests has not called
         try:
             before = await memory.begin(message.id)
         except MemoryAwayError:

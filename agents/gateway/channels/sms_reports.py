@@ -128,7 +128,7 @@ async def _read(request: web.Request, form: Reading) -> Report:
         case "smpp":  # from our own sender, which has the session
             return _parameters(query, "id", "stat")
         case "mobile-seva":
-            return _mobile_seva(query, await request.text())
+            return _mobile_seva(query, (await request.read()).decode())
 
 
 def _parameters(query: Mapping[str, str], ref: str, status: str) -> Report:
