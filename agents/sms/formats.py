@@ -5,10 +5,12 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from agents.settings import SettingsError, load
-from agents.sms.gateway import Gateway
+from agents.sms import mobile_seva, nic
+from agents.sms.form_gateway import Form, FormGateway
+from agents.sms.gateway import Answer, Gateway, Message
 from agents.sms.generic import HttpGateway
-from agents.sms.mobile_seva import MobileSeva, MobileSevaSettings
-from agents.sms.nic import Nic, NicSettings
+from agents.sms.mobile_seva import MobileSevaSettings
+from agents.sms.nic import NicSettings
 from agents.sms.settings import Format, SmsSettings
 from agents.sms.smpp import Smpp, SmppSettings, where
 
@@ -32,12 +34,16 @@ def _generic(settings: SmsSettings, _: Environ) -> Gateway:
 
 def _mobile_seva(settings: SmsSettings, environ: Environ) -> Gateway:
     account = load(MobileSevaSettings, environ)
-    return MobileSeva(settings.sms_url, account, timeout=settings.sms_timeout, bound=settings.sms_bound)
+    return _by_form(settings, lambda message: mobile_seva.form(message, account), mobile_seva.read)
 
 
 def _nic(settings: SmsSettings, environ: Environ) -> Gateway:
     account = load(NicSettings, environ)
-    return Nic(settings.sms_url, account, timeout=settings.sms_timeout, bound=settings.sms_bound)
+    return _by_form(settings, lambda message: nic.form(message, account), nic.read)
+
+
+def _by_form(settings: SmsSettings, form: Callable[[Message], Form], read: Callable[[bytes], Answer]) -> Gateway:
+    return FormGateway(settings.sms_url, form, read, timeout=settings.sms_timeout, bound=settings.sms_bound)
 
 
 def _smpp(settings: SmsSettings, environ: Environ) -> Gateway:

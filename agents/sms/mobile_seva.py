@@ -12,11 +12,10 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from agents.sms.calls import Calls
-from agents.sms.gateway import Answer, Message, without_key
+from agents.sms import form_gateway
+from agents.sms.gateway import Answer, Message
 from schemas.sms import Refusal
 
-OK: Final = 200
 ACCEPTED: Final = re.compile(rb"\s*402\s*,\s*MsgID\s*=\s*([0-9A-Za-z_.-]{1,64})\s*", re.ASCII)
 REFUSED: Final = re.compile(rb"\s*(?:ERROR\s*:\s*)?(4[0-9]{2})\b", re.ASCII)
 MEANS: Final[Mapping[str, tuple[Refusal, str]]] = MappingProxyType(
@@ -62,7 +61,7 @@ class MobileSevaSettings(Struct, frozen=True, kw_only=True):
     """How the account's password is hashed: `md5` in document 1.8, `sha1` in most public integrations."""
 
 
-class Form(Struct, frozen=True):
+class Form(form_gateway.Form, frozen=True):
     """The fields of one request, in the form's own names."""
 
     username: str
@@ -75,27 +74,6 @@ class Form(Struct, frozen=True):
     mobileno: str = ""
     bulkmobno: str = ""
     entityid: str = ""
-
-    def fields(self) -> dict[str, str]:
-        """What is sent: fields without a value are left out."""
-        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name))}
-
-
-class MobileSeva:
-    """A gateway that knows no idempotency key: the same request twice is two messages."""
-
-    def __init__(self, url: str, account: MobileSevaSettings, *, timeout: float, bound: int) -> None:
-        self._url, self._account = url, account
-        self._calls = Calls(timeout=timeout, bound=bound)
-
-    async def hand_over(self, message: Message) -> Answer:
-        reply = await self._calls.post(self._url, form(message, self._account).fields())
-        if isinstance(reply, Answer):
-            return reply
-        return read(reply.body) if reply.status == OK else without_key(reply.status)
-
-    async def close(self) -> None:
-        await self._calls.close()
 
 
 def form(message: Message, account: MobileSevaSettings) -> Form:

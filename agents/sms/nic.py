@@ -11,12 +11,11 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from agents.sms.calls import Calls
-from agents.sms.gateway import Answer, Message, without_key
+from agents.sms import form_gateway
+from agents.sms.gateway import Answer, Message
 from agents.sms.numbers import with_country
 from streams.text import segments
 
-OK: Final = 200
 ACCEPTED: Final = re.compile(
     rb"\s*Message Accepted for Request ID\s*=\s*([0-9A-Za-z]{1,64})\s*~\s*code\s*=\s*API0{2,3}\b",
     re.ASCII | re.IGNORECASE,
@@ -34,7 +33,7 @@ class NicSettings(Struct, frozen=True, kw_only=True):
     sms_pin: Annotated[str, Meta(min_length=1)]
 
 
-class Form(Struct, frozen=True):
+class Form(form_gateway.Form, frozen=True):
     """The parameters of one request, in the form's own names."""
 
     username: str
@@ -46,28 +45,6 @@ class Form(Struct, frozen=True):
     dlt_template_id: str
     msgType: str = ""  # noqa: N815 - the form's own name
     concat: str = ""
-
-    def fields(self) -> dict[str, str]:
-        """What is sent: parameters without a value are left out."""
-        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name))}
-
-
-class Nic:
-    """A gateway that knows no idempotency key: the same request twice is two messages."""
-
-    def __init__(self, url: str, account: NicSettings, *, timeout: float, bound: int) -> None:
-        self._url, self._account = url, account
-        self._calls = Calls(timeout=timeout, bound=bound)
-
-    async def hand_over(self, message: Message) -> Answer:
-        """POSTed: in a query, number and PIN would stand in the access logs on the way."""
-        reply = await self._calls.post(self._url, form(message, self._account).fields())
-        if isinstance(reply, Answer):
-            return reply
-        return read(reply.body) if reply.status == OK else without_key(reply.status)
-
-    async def close(self) -> None:
-        await self._calls.close()
 
 
 def form(message: Message, account: NicSettings) -> Form:

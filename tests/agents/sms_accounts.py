@@ -101,10 +101,15 @@ class Sending(NamedTuple):
     memory: FakeMemory
 
     async def send(self, handed: SmsRequested | None = None, attempt: int = 1) -> SmsOutcome:
-        handed = request() if handed is None else handed
-        output = await self.sender.send(handed.id, SmsHandover(handed, attempt, NOW), Origin(SMS_OUTBOX, 0, 0, NOW))
-        assert isinstance(output.value, SmsOutcome)
-        return output.value
+        return await outcome_of(self.sender, handed, attempt)
+
+
+async def outcome_of(sender: SmsSender, handed: SmsRequested | None = None, attempt: int = 1) -> SmsOutcome:
+    """What the sender makes of a handover of this message (the usual one, where none is given)."""
+    handed = request() if handed is None else handed
+    output = await sender.send(handed.id, SmsHandover(handed, attempt, NOW), Origin(SMS_OUTBOX, 0, 0, NOW))
+    assert isinstance(output.value, SmsOutcome)
+    return output.value
 
 
 @asynccontextmanager

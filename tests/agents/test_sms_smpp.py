@@ -19,9 +19,7 @@ from agents.sms.sender import SmsSender
 from agents.sms.settings import SmsSettings
 from agents.sms.smpp import ENTITY_TAG, RECEIPTED_ID, TEMPLATE_TAG, SmppSettings, joined, receipt_of, submits, where
 from agents.sms.smpp_session import Pdu, Where
-from schemas.sms import SmsHandover, SmsOutcome, SmsRequested
-from schemas.topics import SMS_OUTBOX
-from streams.stage import Origin
+from schemas.sms import SmsOutcome, SmsRequested
 from tests.agents.sms_accounts import (
     CASE,
     ENGLISH,
@@ -29,11 +27,11 @@ from tests.agents.sms_accounts import (
     HEADERS,
     HINDI,
     KEY,
-    NOW,
     NUMBER,
     TEMPLATE,
     FakeMemory,
     FixedClock,
+    outcome_of,
     request,
 )
 from tests.agents.test_sms_formats import MESSAGE
@@ -50,10 +48,7 @@ class Bound(NamedTuple):
     memory: FakeMemory
 
     async def send(self, handed: SmsRequested | None = None, attempt: int = 1) -> SmsOutcome:
-        handed = request() if handed is None else handed
-        output = await self.sender.send(handed.id, SmsHandover(handed, attempt, NOW), Origin(SMS_OUTBOX, 0, 0, NOW))
-        assert isinstance(output.value, SmsOutcome)
-        return output.value
+        return await outcome_of(self.sender, handed, attempt)
 
 
 @asynccontextmanager
@@ -178,9 +173,7 @@ async def test_an_smsc_that_is_not_there_is_unavailable(unused_tcp_port: int):
     )  # fmt: skip
     sender = SmsSender(settings, FixedClock(), memory=FakeMemory(), environ=ACCOUNT)
     await sender.open()
-    output = await sender.send("sms", SmsHandover(request(), 1, NOW), Origin(SMS_OUTBOX, 0, 0, NOW))
-    assert isinstance(output.value, SmsOutcome)
-    assert output.value.outcome == "unavailable"
+    assert (await outcome_of(sender)).outcome == "unavailable"
     await sender.close()
 
 
