@@ -13,13 +13,14 @@ from streams.officers.stage import OFFICERS
 from streams.sla.rankings import rankings
 from streams.sla.stage import SLA
 from streams.sms.stage import SMS
+from streams.sms.turns import TURNS
 from streams.topology import EFFECTS
 
 ROLES: dict[str, Role] = {
     "intake": Role(stages=(INTAKE, CLUSTER)),
     "case": Role(stages=(CASE,)),
     "sla": Role(stages=(SLA,)),
-    "sms": Role(stages=(SMS,), senders=(make_sender,)),
+    "sms": Role(stages=(SMS, TURNS), senders=(make_sender,)),
     "officers": Role(stages=(CONDUCT, OFFICES, OFFICERS)),
     "board": Role(sinks=(make_board,)),
 }

@@ -23,7 +23,7 @@ HOME: Final = Path(__file__).parents[1]
 MODULES: Final = (assignments, base, intake, commands, events, clusters, sms, sla, officers, review)
 _KINDS: Final[tuple[type[Record] | UnionType, ...]] = (
     base.Wake, intake.IntakeInput, intake.IntakeOutcome, commands.CaseCommand, events.Event, events.EscalationRaised,
-    events.EscalationSentUp, assignments.DepartmentAssigned, sms.SmsInput, sms.SmsHandover, sms.SmsDelivery,
+    events.EscalationSentUp, assignments.DepartmentAssigned, sms.SmsInput, sms.TurnInput, sms.SmsHandover, sms.SmsFact,
     sla.SlaInput, sla.SlaWindow, clusters.ClusterInput, clusters.ClusterSuggested,
     officers.OfficeInput, officers.OfficeEntry, officers.OfficerInput, officers.OfficerFact,
     review.ReviewOutcome,

@@ -51,6 +51,8 @@ class SmsOutcome(Record, frozen=True, tag="sms.outcome.v1"):
     at: Instant
     outcome: Refusal
     code: Annotated[str, Meta(max_length=64)] = ""
+    ref: Annotated[str, Meta(max_length=64)] = ""
+    """The gateway's own id of the message, by which its delivery report names it; empty where it gave none."""
 
 
 class SmsReceipt(Record, frozen=True, tag="sms.receipt.v1"):
@@ -62,7 +64,27 @@ class SmsReceipt(Record, frozen=True, tag="sms.receipt.v1"):
     code: Annotated[str, Meta(max_length=64)] = ""
 
 
-SmsInput = SmsRequested | SmsOutcome | SmsReceipt | Wake
+class SmsClaim(Record, frozen=True, tag="sms.claim.v1"):
+    """Asks when this citizen may be texted once more: the system caps what one number gets on a day."""
+
+    id: SmsId
+    citizen: Token
+    system: Slug
+    at: Instant
+    """When it would be handed over."""
+
+
+class SmsTurn(Record, frozen=True, tag="sms.turn.v1"):
+    """The answer to a claim: from when on it may be handed over; None: on none of the days that were looked at."""
+
+    id: SmsId
+    at: Instant
+    """The claim's own instant."""
+    from_at: Instant | None
+
+
+SmsInput = SmsRequested | SmsOutcome | SmsReceipt | SmsTurn | Wake
+TurnInput = SmsClaim | Wake
 
 
 class SmsDelivery(Record, frozen=True, tag="sms.delivery.v1"):
@@ -78,3 +100,20 @@ class SmsDelivery(Record, frozen=True, tag="sms.delivery.v1"):
     attempt: Count
     cause: str
     code: str = ""
+
+
+class SmsDeferred(Record, frozen=True, tag="sms.deferred.v1"):
+    """An SMS that waits, and why: citizens are not texted in quiet hours, nor more often on a day than its cap."""
+
+    id: SmsId
+    case: CaseId
+    system: str
+    at: Instant
+    audience: Audience
+    step: str
+    until: Instant
+    reason: Literal["quiet-hours", "day-cap"]
+    cause: str
+
+
+SmsFact = SmsDelivery | SmsDeferred

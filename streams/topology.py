@@ -16,9 +16,10 @@ from streams.officers.offices import OFFICES
 from streams.officers.stage import OFFICERS
 from streams.sla.stage import SLA
 from streams.sms.stage import SMS
+from streams.sms.turns import TURNS
 from streams.stage import Stage
 
-STAGES: Final[tuple[Stage[Any], ...]] = (INTAKE, CASE, CLUSTER, SLA, SMS, CONDUCT, OFFICES, OFFICERS)
+STAGES: Final[tuple[Stage[Any], ...]] = (INTAKE, CASE, CLUSTER, SLA, SMS, TURNS, CONDUCT, OFFICES, OFFICERS)
 """Pure, keyed, exactly once: outputs, states and offsets of a batch in one transaction."""
 
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 from agents.audit.log import Log
 from agents.audit.report import Findings, Result
 from schemas.codec import decoder
-from schemas.sms import SmsDelivery, SmsHandover, SmsInput, SmsRequested
+from schemas.sms import SmsDeferred, SmsFact, SmsHandover, SmsInput, SmsRequested
 from schemas.topics import SMS_DELIVERY, SMS_OUTBOX, SMS_REQUESTED
 
 _decode_input: Final[Callable[[bytes], Any]] = decoder(SmsInput)
 _decode_handover: Final[Callable[[bytes], SmsHandover]] = decoder(SmsHandover)
-_decode_delivery: Final[Callable[[bytes], SmsDelivery]] = decoder(SmsDelivery)
+_decode_fact: Final[Callable[[bytes], SmsFact]] = decoder(SmsFact)
 ENDED: Final = frozenset({"accepted", "delivered", "failed", "unknown"})
 
 
@@ -67,10 +67,14 @@ def _handovers(log: Log, chains: dict[str, Chain], findings: Findings) -> None:
 
 def _deliveries(log: Log, chains: dict[str, Chain], findings: Findings) -> None:
     for entry in log.read(SMS_DELIVERY):
-        fact = _decode_delivery(entry.value or b"")
+        fact = _decode_fact(entry.value or b"")
         chain = chains.get(fact.id)
         if chain is None:
             findings.add(f"{entry.place}: tells of an SMS nobody requested")
+            continue
+        if isinstance(fact, SmsDeferred):
+            if chain.ended:
+                findings.add(f"SMS {fact.id}: deferred after its end")
             continue
         chain.told += fact.state == "handed-over"
         chain.accepted += fact.state == "accepted"

@@ -42,7 +42,7 @@ CHECKS: Final[dict[str, Check]] = {
     **{f"stage {stage.name}": partial(_stage, stage.name) for stage in STAGES},
 }
 GROUPS: Final[tuple[tuple[str, ...], ...]] = (
-    ("read model", "stage sms", "SMS", "stage sla", "windows from units", "stage conduct"),
+    ("read model", "stage sms", "stage turns", "SMS", "stage sla", "windows from units", "stage conduct"),
     (
         "stage case", "commands", "due instants", "windows from cases", "ground truth", "stage intake", "submissions",
         "stage cluster", "stage offices", "stage officers",

@@ -11,8 +11,8 @@ from streams.profiles.load import profiles
 from streams.review.live import AGES_DAYS
 
 if TYPE_CHECKING:
-    from agents.telemetry.catalogue import Metric
     from agents.telemetry.families import Snapshot
+    from agents.telemetry.metric import Metric
 
 AGES: Final = (
     *(f"{low}-{high}d" for low, high in zip((0, *AGES_DAYS), AGES_DAYS, strict=False)),

@@ -24,9 +24,9 @@ from agents.runtime.exits import Exit
 from agents.runtime.http import Endpoints
 from agents.settings import Settings
 from agents.telemetry import catalogue as c
-from agents.telemetry.catalogue import Metric
 from agents.telemetry.exposition import exposed
 from agents.telemetry.families import Snapshot, gauge, gauges, histograms, registry
+from agents.telemetry.metric import Metric
 
 ANSWER_S: Final = 10.0
 AWAY: Final = (KafkaError, KafkaException, RedisError, OSError, TimeoutError, ClockNotSetError)

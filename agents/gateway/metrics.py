@@ -23,6 +23,7 @@ class Metrics:
         )
         self.redis_away, self.in_hand, self.feed_clients = counters(c.REDIS_AWAY), gauge(c.IN_HAND), gauge(c.FEEDS)
         self.messages, self.kafka = counters(c.MESSAGES), gauge(c.KAFKA_UP)
+        self.sms_reports = counters(c.SMS_REPORTS)
         self.registry = registry(*vars(self).values())
         # there from the start: what begins at 1 has no increase
         self.not_durable.labels(KAFKA_AWAY)

@@ -50,7 +50,7 @@ class Accepted(Struct, frozen=True):
     at: int
 
 
-Use = Literal["idempotency", "accepted", "rate", "dialogue", "call-back"]
+Use = Literal["idempotency", "accepted", "rate", "dialogue", "call-back", "sms-report"]
 """What Redis is asked for."""
 
 

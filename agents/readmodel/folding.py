@@ -17,6 +17,7 @@ from agents.readmodel.keys import (
 from agents.readmodel.officers import DirectoryFold, OfficerFold
 from agents.readmodel.slices import Fold, Found, Parsed, Reads
 from agents.readmodel.stays import moved
+from agents.readmodel.totals import DEFERRED
 from agents.readmodel.views import CaseView, RejectionView, SmsView, WindowView, after, joined, registered
 from agents.readmodel.writes import Writes
 from schemas import events as e
@@ -25,7 +26,7 @@ from schemas.intake import IntakeOutcome, IntakeRejected
 from schemas.officers import OfficeEntry, OfficerFact
 from schemas.review import ReviewOutcome
 from schemas.sla import Grain, SlaWindow
-from schemas.sms import SmsDelivery
+from schemas.sms import SmsDeferred, SmsDelivery, SmsFact
 from schemas.topics import (
     CASE_EVENTS,
     DIRECTORY,
@@ -217,11 +218,21 @@ class SmsFold:
     def writes(self, slice_: Sequence[Parsed], keys: Keys, found: Found, writes: Writes) -> None:  # noqa: ARG002
         for fact, _ in slice_:
             writes.counts[keys.totals(fact.system)][totals.of_sms(fact)] += 1
-            if fact.state != "repeated":
+            if (view := _sms_view(fact)) is not None:
                 key = keys.sms(fact.case)
-                view = SmsView(fact.audience, fact.step, fact.state, fact.attempt, fact.at, fact.code)
                 writes.fields[key][fact.id] = encode(view)
                 writes.expiries[key] = forget_after_ms(fact.system)
+
+
+def _sms_view(fact: SmsDelivery | SmsDeferred) -> SmsView | None:
+    """The last that is known of a message; a repeated request says nothing of it."""
+    match fact:
+        case SmsDeferred():
+            return SmsView(fact.audience, fact.step, DEFERRED, 0, fact.at, fact.reason)
+        case SmsDelivery(state="repeated"):
+            return None
+        case SmsDelivery():
+            return SmsView(fact.audience, fact.step, fact.state, fact.attempt, fact.at, fact.code)
 
 
 class IntakeFold:
@@ -256,7 +267,7 @@ FOLDS: Final[Mapping[str, tuple[Callable[[bytes], Any], Fold]]] = {
     CASE_EVENTS: (decoder(e.Event), CaseFold()),
     SLA_WINDOW: (decoder(SlaWindow), WindowFold()),
     ESCALATION_RAISED: (decoder(e.EscalationRaised | e.EscalationSentUp), EscalationFold()),
-    SMS_DELIVERY: (decoder(SmsDelivery), SmsFold()),
+    SMS_DELIVERY: (decoder(SmsFact), SmsFold()),
     INTAKE_REJECTED: (decoder(IntakeOutcome), IntakeFold()),
     REVIEW_OUTCOMES: (decoder(ReviewOutcome), ReviewFold()),
     DIRECTORY: (decoder(OfficeEntry), DirectoryFold()),

@@ -6,9 +6,10 @@ from typing import Any, Final
 from agents.readmodel.views import CaseView
 from schemas import events as e
 from schemas.intake import IntakeOutcome, IntakeRejected
-from schemas.sms import SmsDelivery
+from schemas.sms import SmsDeferred, SmsDelivery
 
 OPEN: Final = "open"
+DEFERRED: Final = "deferred"
 COUNTED: Final[dict[type[e.Event], Callable[[Any], tuple[str, ...]]]] = {
     e.CaseRegistered: lambda fact: (
         "registered",
@@ -68,8 +69,8 @@ def of_change(before: CaseView | None, after: CaseView) -> Iterator[tuple[str, i
             yield f"{OPEN}:{come.level}", 1
 
 
-def of_sms(fact: SmsDelivery) -> str:
-    return f"sms:{fact.state}"
+def of_sms(fact: SmsDelivery | SmsDeferred) -> str:
+    return f"sms:{DEFERRED if isinstance(fact, SmsDeferred) else fact.state}"
 
 
 def of_intake(outcome: IntakeOutcome) -> str:

@@ -1,18 +1,14 @@
-"""The port to an SMS gateway, and its HTTP form."""
+"""The port to an SMS gateway: what it is told, what came of it, and when it surely has not taken a message."""
 
-import re
-from types import TracebackType
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol
 
-import aiohttp
-from msgspec import Struct, json
+from msgspec import Struct
 
-from agents.telemetry.trace import TRACEPARENT, current
 from schemas.sms import Refusal
 
-ACCEPTED: Final = frozenset({200, 202})
-UNAVAILABLE: Final = frozenset({408, 425, 429})
-CODE: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,58}", re.ASCII)
+SERVER_FAULTS: Final = 500
+NOT_TAKEN: Final = frozenset({408, 425, 429, 503})
+"""HTTP statuses that say: not now, and nothing was taken."""
 
 
 class Message(Struct, frozen=True):
@@ -31,6 +27,8 @@ class Answer(NamedTuple):
 
     outcome: Refusal
     code: str = ""
+    ref: str = ""
+    """The gateway's own id of what it accepted, by which its delivery report names it; empty where it gave none."""
 
 
 class Gateway(Protocol):
@@ -41,77 +39,12 @@ class Gateway(Protocol):
     async def close(self) -> None: ...
 
 
-class Refused(Struct, frozen=True):
-    """The part of a gateway's refusal that is read."""
+def without_key(status: int) -> Answer:
+    """What an HTTP status other than 200 means of a gateway that honours no idempotency key.
 
-    code: str = ""
-
-
-class HttpGateway:
-    """POSTs a message as JSON, its id in `Idempotency-Key`.
-
-    200 and 202 accept it; 408, 425, 429 and 5xx are no gateway for now; any other answer refuses it. A connection that
-    cannot be made is no gateway; one that breaks, or is silent for `timeout` seconds after the request was sent, leaves
-    it unknown whether the gateway has taken the message.
+    A fault of the server, or of a proxy before it, may come after it took the message: only what says so was not taken.
     """
-
-    def __init__(self, url: str, *, timeout: float, bound: int, token: str = "") -> None:
-        self._url = url
-        headers = {"Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        self._session = aiohttp.ClientSession(
-            headers=headers,
-            connector=aiohttp.TCPConnector(limit=bound),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # connecting has its own limit: a call that timed out there has surely not been taken
-            timeout=aiohttp.ClientTimeout(total=None, connect=timeout, sock_connect=timeout, sock_read=timeout),
-        )
-
-    async def hand_over(self, message: Message) -> Answer:
-        try:
-            return await self._post(message)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return Answer("unavailable", _named(error))
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            return Answer("unknown", _named(error))
-
-    async def _post(self, message: Message) -> Answer:
-        headers = {"Idempotency-Key": message.id}
-        if (trace := current.get()) is not None:
-            headers[TRACEPARENT] = trace.decode("ascii", "replace")
-        call = self._session.post(self._url, data=json.encode(message), headers=headers, allow_redirects=False)
-        async with call as response:
-            body = await response.read()
-            return _answer(response.status, body)
-
-    async def close(self) -> None:
-        await self._session.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-
-def _answer(status: int, body: bytes) -> Answer:
-    if status in ACCEPTED:
-        return Answer("accepted")
-    code = _code(body) or f"http-{status}"
-    return Answer("unavailable" if status in UNAVAILABLE or status >= 500 else "refused", code)  # noqa: PLR2004
-
-
-def _code(body: bytes) -> str:
-    """The gateway's own code, where it is a plain word: anything else could hold what was sent."""
-    try:
-        code = json.decode(body, type=Refused).code
-    except ValueError:
-        return ""
-    return code if CODE.fullmatch(code) and not code.isdecimal() else ""
-
-
-def _named(error: Exception) -> str:
-    return type(error).__name__.removesuffix("Error").lower()[:64]
+    code = f"http-{status}"
+    if status in NOT_TAKEN:
+        return Answer("unavailable", code)
+    return Answer("unknown" if status >= SERVER_FAULTS else "refused", code)

@@ -1,7 +1,8 @@
-"""Delivery receipts of the sandbox gateway: posted to a callback address until it takes them."""
+"""Delivery receipts posted to a callback address until it takes them: those of the sandboxes, and SMPP's."""
 
 import asyncio
 import logging
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import aiohttp
@@ -13,7 +14,7 @@ LONGEST_PAUSE_S: Final = 5.0
 TAKEN: Final = frozenset({200, 202, 204})
 TIMEOUT_S: Final = 10.0
 
-log = logging.getLogger("nivaran.sandbox")
+log = logging.getLogger(__name__)
 
 
 class Receipt(Struct, frozen=True, omit_defaults=True):
@@ -24,12 +25,23 @@ class Receipt(Struct, frozen=True, omit_defaults=True):
     code: str = ""
 
 
+class Report(Struct, frozen=True):
+    """A delivery report in a gateway's own form: a request with parameters, and a body where it has one."""
+
+    parameters: dict[str, str]
+    body: str | None = None
+    """Text: it is then a POST, otherwise a GET."""
+
+
 class Receipts:
-    """Posts receipts in the order in which they were given, several at a time; what waits is lost when it stops."""
+    """Posts receipts in the order in which they were given, several at a time; what waits is lost when it stops.
+
+    The token is a bearer token of receipts, and the parameter `key` of reports.
+    """
 
     def __init__(self, url: str, token: str = "") -> None:
-        self._url, self._headers = url, {"Authorization": f"Bearer {token}"} if token else {}
-        self._waiting: asyncio.Queue[Receipt] = asyncio.Queue()
+        self._url, self._token = url, token
+        self._waiting: asyncio.Queue[Receipt | Report] = asyncio.Queue()
         self._posters: list[asyncio.Task[None]] = []
         self.sent = self.refused = 0
 
@@ -37,16 +49,13 @@ class Receipts:
     def waiting(self) -> int:
         return self._waiting.qsize()
 
-    def give(self, receipt: Receipt) -> None:
+    def give(self, receipt: Receipt | Report) -> None:
         if self._url:
             self._waiting.put_nowait(receipt)
 
     async def start(self) -> None:
         if self._url:
-            self._session = aiohttp.ClientSession(
-                headers={"Content-Type": "application/json", **self._headers},
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-            )
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
             self._posters = [asyncio.create_task(self._post(), name=f"receipts-{each}") for each in range(POSTERS)]
 
     async def stop(self) -> None:
@@ -63,10 +72,21 @@ class Receipts:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
-    async def _taken(self, receipt: Receipt) -> bool:
+    def _asked(self, receipt: Receipt | Report) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        match receipt:
+            case Receipt():
+                headers = {"Content-Type": "application/json"}
+                if self._token:
+                    headers["Authorization"] = f"Bearer {self._token}"
+                return self._session.post(self._url, data=json.encode(receipt), headers=headers)
+            case Report(parameters, body):
+                query = {**parameters, "key": self._token}
+                return self._session.request("GET" if body is None else "POST", self._url, params=query, data=body)
+
+    async def _taken(self, receipt: Receipt | Report) -> bool:
         """Whether there is nothing more to do: it was taken, or refused for good."""
         try:
-            async with self._session.post(self._url, data=json.encode(receipt)) as response:
+            async with self._asked(receipt) as response:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False

@@ -50,10 +50,14 @@ class Sandbox:
         self._latest: deque[Shown] = deque(maxlen=LATEST)
         self._ending = asyncio.Event()
 
+    def taking(self) -> tuple[web.RouteDef, ...]:
+        """Where messages are taken."""
+        return (web.post("/messages", self._take),)
+
     def app(self) -> web.Application:
         app = web.Application(client_max_size=LONGEST_MESSAGE)
         app.add_routes([
-            web.post("/messages", self._take),
+            *self.taking(),
             web.get("/messages", self._show),
             web.get("/ledger", self._summary),
             web.get("/control", self._current),
@@ -85,39 +89,39 @@ class Sandbox:
             return self._refuse(message.id, "key-mismatch", 400)
         if fault := _wrong(message, self._most):
             return self._refuse(message.id, fault, 422)
-        return await self._answer(message)
+        return await self.answer(message)
 
-    async def _answer(self, message: Message) -> web.Response:
+    async def answer(self, message: Message) -> web.Response:
         self._times[message.id] += 1
         fault, delay = self.faults.drawn(message.id, self._times[message.id])
         if delay:
             await asyncio.sleep(delay)
         if fault in {"fail", "throttle"}:
             status = 503 if fault == "fail" else 429
-            self.ledger.add(Entry(message.id, "unavailable", _now(), code=f"http-{status}"))
+            self.ledger.add(Entry(message.id, "unavailable", now(), code=f"http-{status}"))
             return _json({"code": fault}, status)
-        return await self._accept(message, silent=fault == "silent")
+        return await self.accept(message, silent=fault == "silent")
 
-    async def _accept(self, message: Message, *, silent: bool) -> web.Response:
-        before, digest = self.ledger.accepted.get(message.id), _digest(message)
+    async def accept(self, message: Message, *, silent: bool) -> web.Response:
+        before, digest = self.ledger.accepted.get(message.id), digest_of(message)
         if before is not None and before.digest != digest:
             return self._refuse(message.id, "key-reused", 409)
-        kind: Kind = "accepted" if before is None else "repeated"
-        length, parts = units(message.text), segments(message.text)
-        self.ledger.add(
-            Entry(message.id, kind, _now(), _hidden(message.to), message.template, length, parts, silent, "", digest)
-        )
+        self.keep(message, "accepted" if before is None else "repeated", digest, silent=silent)
         if before is None:
-            self._latest.append(
-                Shown(message.id, _hidden(message.to), message.text, message.template, message.header, length, parts)
-            )
             delivered = self.faults.delivered(message.id)
             self.receipts.give(Receipt(message.id, delivered, "" if delivered else "absent-subscriber"))
         if silent:
-            await self._say_nothing()
+            await self.say_nothing()
         return _json({"id": message.id, "status": "accepted"}, 202)
 
-    async def _say_nothing(self) -> None:
+    def keep(self, message: Message, kind: Kind, digest: str, *, silent: bool) -> None:
+        """Write a message that was taken to the ledger, its number hidden, and show it."""
+        to, length, parts = hidden(message.to), units(message.text), segments(message.text)
+        self.ledger.add(Entry(message.id, kind, now(), to, message.template, length, parts, silent, "", digest))
+        if kind == "accepted":
+            self._latest.append(Shown(message.id, to, message.text, message.template, message.header, length, parts))
+
+    async def say_nothing(self) -> None:
         try:
             async with asyncio.timeout(SILENCE_S):
                 await self._ending.wait()
@@ -125,7 +129,7 @@ class Sandbox:
             pass
 
     def _refuse(self, id: str, code: str, status: int) -> web.Response:  # noqa: A002 - the message's own field name
-        self.ledger.add(Entry(id[:64], "refused", _now(), code=code))
+        self.ledger.add(Entry(id[:64], "refused", now(), code=code))
         return _json({"code": code}, status)
 
     async def _show(self, request: web.Request) -> web.Response:
@@ -163,15 +167,15 @@ def _wrong(message: Message, most: int) -> str:
     return "too-long" if segments(message.text) > most else ""
 
 
-def _hidden(number: str) -> str:
+def hidden(number: str) -> str:
     return "X" * (len(number) - 2) + number[-2:]
 
 
-def _digest(message: Message) -> str:
+def digest_of(message: Message) -> str:
     return hashlib.sha256(f"{message.to}\x00{message.template}\x00{message.text}".encode()).hexdigest()[:16]
 
 
-def _now() -> int:
+def now() -> int:
     return time.time_ns() // 1_000_000
 
 

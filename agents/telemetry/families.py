@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from agents.telemetry import catalogue
-from agents.telemetry.catalogue import Metric
+from agents.telemetry.metric import Metric
 
 M = TypeVar("M", Counter, Gauge, Histogram)
 

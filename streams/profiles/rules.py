@@ -181,6 +181,10 @@ class SmsRule(Struct, frozen=True, forbid_unknown_fields=True):
     forget_after_days: Days
     quiet_hours: tuple[int, int] | None = None
     """Local hours [from, to) in which citizens are not texted."""
+    day_cap: Annotated[int, Meta(ge=1)] | None = None
+    """Most messages to one citizen's number on a local day; more wait for the next day with room. None: no cap."""
+    resend_without_key: bool = False
+    """Call a gateway that honours no idempotency key again after it may have taken the message: it may arrive twice."""
 
     @property
     def forget_after_ms(self) -> int:

@@ -6,8 +6,9 @@ from msgspec import Struct
 
 from schemas.sms import Audience, SmsRequested
 
-Phase = Literal["waiting", "handed-over", "unknown", "given-up", "accepted", "undelivered", "delivered"]
-"""`given-up`: failed before the gateway took it; `undelivered`: the gateway took it and it did not arrive."""
+Phase = Literal["claiming", "waiting", "handed-over", "unknown", "given-up", "accepted", "undelivered", "delivered"]
+"""`claiming`: asked for its turn under the day cap; `given-up`: failed before the gateway took it; `undelivered`: the
+gateway took it and it did not arrive."""
 
 
 class Sms(Struct, frozen=True, array_like=True):

@@ -18,6 +18,7 @@ from agents.sms.ledger import Ledger, entries
 from agents.sms.receipts import Receipts
 from agents.sms.sandbox import Sandbox
 from tests.agents.sandboxing import served
+from tests.agents.sms_accounts import ACCOUNTS
 from tests.waiting import auntil
 
 TEXT = "शिकायत 100000000000000017 दर्ज। निस्तारण तिथि 28/08/2026 तक। -CMHELP"
@@ -155,9 +156,9 @@ async def test_receipts_are_posted_until_they_are_taken():
     assert set(tokens) == {"Bearer a-token"}
 
 
-def start(*options: str) -> tuple[subprocess.Popen[str], str]:
+def start(*options: str, **account: str) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "deploy.cli", "sms-sandbox", "--json", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **account})
     assert process.stdout is not None
     printed = ""
     while "}" not in printed:
@@ -184,3 +185,29 @@ async def test_as_a_process_it_keeps_what_it_took_through_a_kill(tmp_path: Path)
     with_it = Ledger(file)
     assert with_it.summary().deliveries == 25
     with_it.close()
+
+
+@pytest.mark.parametrize(
+    ("form", "account"),
+    [
+        ("mobile-seva", ACCOUNTS["mobile-seva"]),
+        ("nic", ACCOUNTS["nic"]),
+        ("smpp", {"NIVARAN_SMS_SYSTEM_ID": "up-cm", "NIVARAN_SMS_PASSWORD": "pw-17"}),
+    ],
+)
+def test_as_a_process_it_takes_each_format(tmp_path: Path, form: str, account: dict[str, str]):
+    file = tmp_path / "ledger.ndjson"
+    process, url = start("--format", form, "--port", "0", "--ledger", str(file), **account)
+    process.terminate()
+    process.communicate()
+    assert process.returncode == 0
+    assert file.exists()
+    assert url.startswith("smpp://" if form == "smpp" else "http://")
+
+
+def test_an_account_that_lacks_something_is_named(tmp_path: Path):
+    command = [sys.executable, "-m", "deploy.cli", "sms-sandbox", "--format", "nic", "--ledger", str(tmp_path / "l")]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("NIVARAN_SMS_")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
+    assert done.returncode == 2
+    assert "NIVARAN_SMS_" in done.stderr

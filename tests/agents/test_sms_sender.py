@@ -11,10 +11,12 @@ from agents.contact import Contacts
 from agents.settings import SettingsError, load
 from agents.sms.breaker import FIRST_PAUSE_S, Breaker
 from agents.sms.faults import Faults
-from agents.sms.gateway import Answer, HttpGateway, Message
+from agents.sms.gateway import Answer, Message
+from agents.sms.generic import HttpGateway
 from agents.sms.offices import Directory, offices
 from agents.sms.sandbox import Sandbox
-from agents.sms.sender import SmsSender, SmsSettings
+from agents.sms.sender import SmsSender
+from agents.sms.settings import SmsSettings
 from schemas.sms import SmsHandover, SmsOutcome, SmsRequested
 from schemas.topics import SMS_OUTBOX, SMS_REQUESTED
 from streams.stage import Origin

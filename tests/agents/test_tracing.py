@@ -13,8 +13,9 @@ from agents.runtime.effects import Effects
 from agents.runtime.fold import Fold
 from agents.runtime.metrics import Metrics, StageMeter
 from agents.settings import Settings, SettingsError
-from agents.sms.gateway import HttpGateway
-from agents.sms.sender import SmsSender, SmsSettings
+from agents.sms.generic import HttpGateway
+from agents.sms.sender import SmsSender
+from agents.sms.settings import SmsSettings
 from agents.telemetry.spans import Spans, spans_of
 from agents.telemetry.trace import TRACEPARENT, trace_id
 from schemas.codec import encode

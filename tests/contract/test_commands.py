@@ -127,6 +127,9 @@ def test_json_is_offered_wherever_data_is_printed() -> None:
 WRONG = [
     Asked("topics apply", 1, NOBODY),
     Asked("topics verify", 1, NOBODY),
+    Asked("export new", 1, NOBODY),
+    Asked("export .", 2, "is not empty"),
+    Asked("import nothing-here", 1, "manifest.json"),
     Asked("dlq list", 1, NOBODY),
     Asked("dlq show", 1, NOBODY),
     Asked("dlq show nonsense", 2, "PLACE"),

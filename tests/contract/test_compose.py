@@ -17,7 +17,7 @@ from agents import app
 from agents.exporter.process import ExporterSettings
 from agents.gateway.settings import GatewaySettings
 from agents.settings import PREFIX, Settings, load
-from agents.sms.sender import SmsSettings
+from agents.sms.settings import SmsSettings
 from deploy.cli import cli
 from deploy.local.jars import ensure_jars
 from deploy.local.java import find_java

@@ -156,8 +156,11 @@ def settings(**changes: Any) -> GatewaySettings:
 
 
 @asynccontextmanager
-async def running(redis_url: str = NOBODY, *, channels: Iterable[Route] = (), **changes: Any) -> AsyncIterator[Gateway]:
-    redis = connect(redis_url, 10)  # longer than a busy machine's hiccup
+async def running(
+    redis_url: str = NOBODY, *, channels: Iterable[Route] = (), redis: Any = None, **changes: Any
+) -> AsyncIterator[Gateway]:
+    """A gateway that serves these channels beside the API; `redis` in place of a connection."""
+    redis = redis or connect(redis_url, 10)  # longer than a busy machine's hiccup
     services = assemble(settings(**changes), log=FakeLog(), redis=redis, board=FakeBoard(), clock=FixedClock())
     client = TestClient(TestServer(build(services, channels)))
     await client.start_server()

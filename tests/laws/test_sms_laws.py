@@ -1,14 +1,20 @@
 """Laws of a message: one chain of handovers, one acceptance, an end, whatever arrives in whatever order."""
 
+from unittest.mock import patch
+
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.base import Record, Wake
-from schemas.sms import SmsDelivery, SmsHandover, SmsOutcome, SmsReceipt, SmsRequested
-from schemas.topics import SMS_REQUESTED
+from schemas.sms import SmsClaim, SmsDelivery, SmsHandover, SmsOutcome, SmsReceipt, SmsRequested, SmsTurn
+from schemas.topics import SMS_REQUESTED, SMS_TURNS
+from streams.calendar import day_key
 from streams.profiles.load import profile
+from streams.sms import turns
 from streams.sms.stage import SMS, wake_at
 from streams.sms.state import Sms
+from streams.sms.turns import DAYS_AHEAD, TURNS, Turns
 from streams.stage import Origin
 
 START = 1_772_000_000_000
@@ -115,3 +121,35 @@ def test_a_wake_that_is_due_moves_the_next_one_on(history: list[Record | str]):
     if state is not None:
         after, _ = run([*history, "due"])
         assert after is None or wake_at(after) > wake_at(state)
+
+
+CITIZEN = "ct_" + "0" * 32
+CAP = 2
+UP = profile("up-1076")
+CAPPED = {"up-1076": replace(UP, sms=replace(RULE, day_cap=CAP))}
+claims = st.builds(
+    SmsClaim,
+    id=st.integers(min_value=1, max_value=12).map(lambda number: f"sms-{number}"),
+    citizen=st.just(CITIZEN),
+    system=st.just("up-1076"),
+    at=st.integers(min_value=START, max_value=START + 3 * 86_400_000),
+)
+
+
+@given(st.lists(claims, max_size=30))
+def test_whatever_the_order_no_day_has_more_turns_than_its_cap_and_none_begins_early(asked: list[SmsClaim]):
+    state: Turns | None = None
+    given_: dict[str, int] = {}
+    with patch.object(turns, "profiles", lambda: CAPPED):
+        for offset, claim in enumerate(asked):
+            state, outputs, refused = TURNS.step(state, claim, Origin(SMS_TURNS, 0, offset, START))
+            (turn,) = [output.value for output in outputs]
+            assert isinstance(turn, SmsTurn)
+            assert refused is None
+            if turn.from_at is not None:
+                assert claim.at <= turn.from_at <= claim.at + (DAYS_AHEAD + 3) * 86_400_000
+                given_.setdefault(turn.id, turn.from_at)
+    days = [day_key(at, UP.zone) for at in given_.values()]
+    assert all(days.count(day) <= CAP for day in days)
+    ids = [each for day in (state.days if state is not None else ()) for each in day.ids]
+    assert len(ids) == len(set(ids)) == len(given_)

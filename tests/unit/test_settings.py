@@ -5,7 +5,7 @@ import pytest
 
 from agents.gateway.settings import GatewaySettings
 from agents.settings import Settings, SettingsError, load
-from agents.sms.sender import SmsSettings
+from agents.sms.settings import SmsSettings
 
 
 def test_what_is_not_set_has_its_default() -> None:

@@ -6,14 +6,26 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.base import Record, Wake
-from schemas.sms import Audience, Refusal, SmsDelivery, SmsHandover, SmsOutcome, SmsReceipt, SmsRequested
-from schemas.topics import SMS_DELIVERY, SMS_OUTBOX, SMS_REQUESTED
+from schemas.sms import (
+    Audience,
+    Refusal,
+    SmsClaim,
+    SmsDeferred,
+    SmsDelivery,
+    SmsHandover,
+    SmsOutcome,
+    SmsReceipt,
+    SmsRequested,
+    SmsTurn,
+)
+from schemas.topics import SMS_DELIVERY, SMS_OUTBOX, SMS_REQUESTED, SMS_TURNS
 from streams.driver import Driver
-from streams.profiles.load import profile
+from streams.profiles.load import profile, profiles
 from streams.profiles.profile import Profile
-from streams.sms import stage
+from streams.sms import stage, turns
 from streams.sms.policy import backoff_ms
 from streams.sms.stage import SMS
+from streams.sms.turns import DAYS_AHEAD, KEPT_MS, TURNS
 
 UP = profile("up-1076")
 RULE = UP.sms
@@ -144,7 +156,8 @@ def test_a_stale_outcome_does_not_disturb_the_handover_under_way():
 
 def with_rule(monkeypatch: pytest.MonkeyPatch, **changes: object) -> Profile:
     changed = replace(UP, sms=replace(RULE, **changes))
-    monkeypatch.setattr(stage, "profiles", lambda: {"up-1076": changed})
+    for module in (stage, turns):
+        monkeypatch.setattr(module, "profiles", lambda: {"up-1076": changed})
     return changed
 
 
@@ -173,6 +186,143 @@ def test_citizens_are_not_texted_in_quiet_hours(monkeypatch: pytest.MonkeyPatch,
     handed = next(each.value for each in driver.log[SMS_OUTBOX])
     assert isinstance(handed, SmsHandover)
     assert handed.at == int(datetime.fromisoformat(first).astimezone(UTC).timestamp() * 1000)
+
+
+def test_that_it_waits_for_the_morning_is_told(monkeypatch: pytest.MonkeyPatch):
+    with_rule(monkeypatch, quiet_hours=(21, 8))
+    night = at("2026-02-10T23:00")
+    driver = story(request(at=night, audience="citizen"), now=night)
+    assert put_off(driver) == [(night, at("2026-02-11T08:00"), "quiet-hours")]
+    assert told(driver) == []
+
+
+def test_a_retry_that_falls_into_the_quiet_hours_waits_and_tells_so(monkeypatch: pytest.MonkeyPatch):
+    with_rule(monkeypatch, quiet_hours=(21, 8))
+    late = at("2026-02-10T20:59:55")
+    driver = story(request(at=late, audience="citizen"), outcome("unavailable", at=late + 1000), now=late)
+    driver.advance(late + RULE.backoff_ms)
+    assert [until for _, until, _ in put_off(driver)] == [at("2026-02-11T08:00")]
+    driver.advance(at("2026-02-11T08:00"))
+    assert attempts(driver) == [1, 2]
+
+
+def at(local: str) -> int:
+    return int(datetime.fromisoformat(f"{local}+05:30").timestamp() * 1000)
+
+
+def put_off(driver: Driver) -> list[tuple[int, int, str]]:
+    facts = [each.value for each in driver.log[SMS_DELIVERY]]
+    return [(fact.at, fact.until, fact.reason) for fact in facts if isinstance(fact, SmsDeferred)]
+
+
+CITIZEN = "ct_" + "0" * 32
+
+
+def to_citizen(number: int, sent_at: int = NOON, citizen: str | None = CITIZEN) -> SmsRequested:
+    return replace(request(at=sent_at, audience="citizen"), id=f"100000000000000017-{number}-citizen", citizen=citizen)
+
+
+def capped(*requests: SmsRequested, now: int = NOON) -> Driver:
+    driver = Driver([SMS, TURNS], now=now)
+    for each in requests:
+        driver.send(SMS_REQUESTED, each.id, each)
+    return driver
+
+
+def handed(driver: Driver) -> dict[str, int]:
+    return {each.key: each.value.at for each in driver.log[SMS_OUTBOX] if isinstance(each.value, SmsHandover)}
+
+
+def test_more_than_the_day_s_cap_waits_for_the_next_day_with_room(monkeypatch: pytest.MonkeyPatch):
+    with_rule(monkeypatch, day_cap=2)
+    requests = [to_citizen(number) for number in range(1, 6)]
+    driver = capped(*requests)
+    assert list(handed(driver)) == [each.id for each in requests[:2]]
+    tomorrow, after = at("2026-02-11T00:00"), at("2026-02-12T00:00")
+    assert put_off(driver) == [(NOON, tomorrow, "day-cap"), (NOON, tomorrow, "day-cap"), (NOON, after, "day-cap")]
+    driver.advance(after)
+    first = {each.key: each.value.at for each in reversed(driver.log[SMS_OUTBOX]) if each.value.attempt == 1}
+    assert [first[each.id] for each in requests] == [NOON, NOON, tomorrow, tomorrow, after]
+
+
+def test_what_has_no_turn_on_any_of_the_days_fails_and_says_why(monkeypatch: pytest.MonkeyPatch):
+    with_rule(monkeypatch, day_cap=1)
+    requests = [to_citizen(number) for number in range(1, DAYS_AHEAD + 3)]
+    driver = capped(*requests)
+    (fact,) = [each.value for each in driver.log[SMS_DELIVERY] if getattr(each.value, "state", "") == "failed"]
+    assert (fact.id, fact.code, fact.attempt) == (requests[-1].id, "day-cap", 0)
+    driver.advance(NOON + RULE.forget_after_ms - 1)
+    assert requests[-1].id not in handed(driver)
+
+
+def test_the_day_begins_in_india_and_each_number_has_its_own_count(monkeypatch: pytest.MonkeyPatch):
+    with_rule(monkeypatch, day_cap=1)
+    before, after = at("2026-02-10T23:59:59"), at("2026-02-11T00:00")
+    driver = capped(to_citizen(1, before), to_citizen(2, after), to_citizen(3, after, "ct_" + "1" * 32), now=after)
+    assert len(handed(driver)) == 3
+    assert put_off(driver) == []
+
+
+def test_officers_and_messages_without_a_citizen_have_no_cap(monkeypatch: pytest.MonkeyPatch):
+    with_rule(monkeypatch, day_cap=1)
+    driver = capped(request(), to_citizen(1, citizen=None), to_citizen(2, citizen=None))
+    assert len(handed(driver)) == 3
+    assert driver.log[SMS_TURNS] == []
+
+
+def test_a_cap_counts_the_day_on_which_the_quiet_hours_let_it_through(monkeypatch: pytest.MonkeyPatch):
+    with_rule(monkeypatch, day_cap=1, quiet_hours=(21, 8))
+    evening, morning = at("2026-02-10T22:00"), at("2026-02-11T08:00")
+    driver = capped(to_citizen(1, evening), to_citizen(2, evening), now=evening)
+    assert put_off(driver) == [
+        (evening, morning, "quiet-hours"),
+        (evening, at("2026-02-12T08:00"), "day-cap"),
+    ]
+
+
+def test_the_same_claim_again_has_the_same_answer_and_counts_once(monkeypatch: pytest.MonkeyPatch):
+    with_rule(monkeypatch, day_cap=2)
+    driver = Driver([TURNS], now=NOON)
+    for each in ("sms-1", "sms-1", "sms-2", "sms-1"):
+        driver.send(SMS_TURNS, CITIZEN, SmsClaim(each, CITIZEN, "up-1076", NOON))
+    turns_told = [each.value for each in driver.log[SMS_REQUESTED] if isinstance(each.value, SmsTurn)]
+    assert [(turn.id, turn.from_at) for turn in turns_told] == [
+        ("sms-1", NOON), ("sms-1", NOON), ("sms-2", NOON), ("sms-1", NOON),
+    ]  # fmt: skip
+
+
+def test_a_day_is_forgotten_when_nothing_of_it_can_be_told_any_more(monkeypatch: pytest.MonkeyPatch):
+    with_rule(monkeypatch, day_cap=1)
+    driver = capped(to_citizen(1))
+    assert set(driver.state["turns"]) == {CITIZEN}
+    driver.advance(at("2026-02-11T00:00") + KEPT_MS - 1)
+    assert set(driver.state["turns"]) == {CITIZEN}
+    driver.advance(at("2026-02-11T00:00") + KEPT_MS)
+    assert driver.state["turns"] == {}
+
+
+def test_without_a_turn_in_time_it_is_handed_over_all_the_same(monkeypatch: pytest.MonkeyPatch):
+    with_rule(monkeypatch, day_cap=1)
+    driver = Driver([SMS], now=NOON)
+    asked = to_citizen(1)
+    driver.send(SMS_REQUESTED, asked.id, asked)
+    assert handed(driver) == {}
+    driver.advance(NOON + RULE.no_outcome_ms)
+    assert list(handed(driver)) == [asked.id]
+    driver.send(SMS_REQUESTED, asked.id, SmsTurn(asked.id, NOON, None))
+    assert told(driver) == ["handed-over"], "a turn that comes too late changes nothing"
+
+
+def test_a_claim_of_an_unknown_system_is_a_dead_letter():
+    driver = Driver([TURNS], now=NOON)
+    driver.send(SMS_TURNS, CITIZEN, SmsClaim("sms-1", CITIZEN, "nowhere", NOON))
+    assert [letter.refused.error for letter in driver.dead[SMS_TURNS]] == ["unknown-system"]
+
+
+@pytest.mark.parametrize("system", sorted(profiles()))
+def test_no_system_has_quiet_hours_or_a_cap_before_its_operator_says_so(system: str):
+    rule = profile(system).sms
+    assert (rule.quiet_hours, rule.day_cap, rule.resend_without_key) == (None, None, False)
 
 
 @pytest.mark.parametrize(

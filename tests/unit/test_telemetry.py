@@ -9,8 +9,9 @@ from agents.gateway.metrics import Metrics as GatewayMetrics
 from agents.runtime.fold import Batch
 from agents.runtime.metrics import Metrics, StageMeter
 from agents.telemetry import families
-from agents.telemetry.catalogue import CATALOGUE, SMS_CALLS, Metric
+from agents.telemetry.catalogue import CATALOGUE, SMS_CALLS
 from agents.telemetry.families import MOST, OTHER, counters
+from agents.telemetry.metric import Metric
 from agents.telemetry.trace import begun, trace_id
 from tests.agents.records import raw
 from tests.live.toy import Add

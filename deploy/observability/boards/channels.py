@@ -107,6 +107,20 @@ SMS: Final = Board(
                     "short",
                     ("max by (instance) (nivaran_sms_gateway_resting{$S})", "{{instance}}"),
                 ),
+                rate(
+                    "Without keys",
+                    "Calls not made and outcomes not kept, where the gateway honours no idempotency key.",
+                    "ops",
+                    "nivaran_sms_lapses_total",
+                    "lapse",
+                ),
+                rate(
+                    "Delivery reports",
+                    "In the gateways' own forms, by what became of them.",
+                    "ops",
+                    "nivaran_gateway_sms_reports_total",
+                    "result",
+                ),
             ),
         ),
         (
