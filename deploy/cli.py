@@ -41,6 +41,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "audit": Entry("agents.cli.audit:audit", "The reconciliation, on any running system."),
         "explain": Entry("agents.cli.explain:explain", "One case's timeline, each fact with its because."),
         "officers": Entry("agents.cli.officers:officers", "Load offices and officers; absentees, logins, the ladder."),
+        "rebuild": Entry("agents.cli.rebuild:rebuild_command", "Board, registers or SLA windows from the log again."),
         "export": Entry("agents.cli.backup:export_command", "A whole deployment's topics as files with checksums."),
         "import": Entry("agents.cli.backup:import_command", "Such files into an empty cluster, at the same offsets."),
         "profile": Entry("agents.cli.profile:profile", "A system's settings, each with the mark of its source."),

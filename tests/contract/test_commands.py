@@ -127,6 +127,9 @@ def test_json_is_offered_wherever_data_is_printed() -> None:
 WRONG = [
     Asked("topics apply", 1, NOBODY),
     Asked("topics verify", 1, NOBODY),
+    Asked("rebuild sla --replace", 2, "--replace is for the board"),
+    Asked("rebuild board", 1, NOBODY),
+    Asked("rebuild windows", 2, "registers"),
     Asked("export new", 1, NOBODY),
     Asked("export .", 2, "is not empty"),
     Asked("import nothing-here", 1, "manifest.json"),

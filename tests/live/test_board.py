@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from confluent_kafka import Producer
 from redis.asyncio import Redis
 
@@ -20,6 +21,7 @@ from agents.readmodel.reader import AGES_DAYS, DAY_MS, Reader
 from agents.readmodel.rebuild import catch_up, compare, drop, rebuild
 from agents.runtime.ports import Slice
 from agents.settings import Settings
+from deploy.cli import cli
 from deploy.local.kafka import KafkaCluster
 from deploy.local.redis import RedisServer
 from schemas import events as e
@@ -333,6 +335,26 @@ async def test_while_redis_is_away_nothing_is_acknowledged_and_nothing_lost(tmp_
         assert metric(board.rebuilds) == 1
         await board.close()
         await client.aclose()
+
+
+async def test_the_board_in_use_is_compared_with_one_made_anew_and_replaced_on_demand(
+    own_redis: RedisServer, kafka_log: str
+):
+    settings, client = {"NIVARAN_KAFKA": kafka_log, "NIVARAN_REDIS_URL": own_redis.url}, Redis.from_url(own_redis.url)
+
+    async def rebuilt(*arguments: str) -> tuple[int, dict[str, object]]:
+        found = await asyncio.to_thread(CliRunner().invoke, cli, ["rebuild", *arguments, "--json"], env=settings)
+        return found.exit_code, json.loads(found.stdout)
+
+    assert await rebuilt("board", "--replace") == (0, {"what": "board", "differing": [], "same": True})
+    case = (await anext(client.scan_iter(match="nivaran:case:*"))).decode()
+    await client.delete(case)
+    lost = case.removeprefix("nivaran:")
+    assert await rebuilt("board") == (1, {"what": "board", "differing": [lost], "same": False})
+    assert (await rebuilt("registers"))[0] == 0
+    assert (await rebuilt("board", "--replace"))[0] == 0
+    assert [key async for key in client.scan_iter(match="nivaran-rebuilt:*")] == []
+    await client.aclose()
 
 
 def metric(collector) -> float:
