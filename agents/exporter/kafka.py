@@ -26,7 +26,7 @@ NEVER_FORWARD: Final = ("-redrive-", "-dlq")
 """Groups that remember which dead letters were written back: their distance to the end says nothing."""
 METRICS: Final = (
     c.BROKERS, c.TOPIC_PARTITIONS, c.NEWEST, c.OLDEST, c.LEADER, c.REPLICAS, c.IN_SYNC, c.UNDER_REPLICATED,
-    c.GROUP_OFFSET, c.GROUP_LAG, c.GROUP_MEMBERS, c.LAG_SECONDS, c.UNOWNED, c.DEAD_KEPT,
+    c.GROUP_OFFSET, c.GROUP_LAG, c.GROUP_MEMBERS, c.LAG_SECONDS, c.UNOWNED, c.DEAD_KEPT, c.DEAD_OLDEST,
 )  # fmt: skip
 
 
@@ -84,7 +84,8 @@ class KafkaLook:
         shown.put(c.DEAD_KEPT, _kept(ends, oldest))
         groups = self._describe(topics)
         read = {place for group in groups.values() for place in group.committed} & ends.keys()
-        decided = self._offsets(read, OffsetSpec.LATEST, IsolationLevel.READ_COMMITTED)
+        dead = {place for place in ends if place.topic.endswith(dead_letters(""))}
+        decided = self._offsets(read | dead, OffsetSpec.LATEST, IsolationLevel.READ_COMMITTED)
         self._show_groups(shown, groups, decided, oldest, now)
 
     def _offsets(
@@ -138,7 +139,11 @@ class KafkaLook:
             name: {place: max(at, oldest.get(place, 0)) for place, at in group.committed.items() if place in ends}
             for name, group in groups.items()
         }
-        self._peek({each for group in next_to_read.values() for each in group.items()}, ends)
+        dead = {
+            place: first for place, first in oldest.items() if place.topic.endswith(dead_letters("")) and place in ends
+        }
+        self._peek({each for positions in (*next_to_read.values(), dead) for each in positions.items()}, ends)
+        shown.put(c.DEAD_OLDEST, self._ages(dead, now))
         lag: dict[tuple[str, ...], float] = {}
         seconds: dict[tuple[str, ...], float] = {}
         for name, positions in next_to_read.items():
@@ -156,6 +161,15 @@ class KafkaLook:
         shown.put(c.GROUP_MEMBERS, {(name,): group.members for name, group in groups.items()})
         shown.put(c.UNOWNED, {(name,): _unowned(groups[name], set(topics)) for name, topics in self._groups.items()})
         self._count_looks(shown, seconds)
+
+    def _ages(self, positions: Mapping[TopicPartition, int], now: int) -> Rows:
+        """Seconds since the oldest record at these positions, by topic."""
+        ages: dict[tuple[str, ...], float] = {}
+        for place, at in positions.items():
+            since = self._peeked.get((place, at))
+            if since is not None:
+                ages[place.topic,] = max(ages.get((place.topic,), 0), max(0, now - since) / 1000)
+        return ages
 
     def _count_looks(self, shown: Snapshot, seconds: Rows) -> None:
         for name in self._groups:

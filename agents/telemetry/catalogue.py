@@ -289,6 +289,13 @@ STALE_LOOKS: Final = count(
 DEAD_KEPT: Final = level(
     "nivaran_dead_letters_kept", "records", "Offsets kept in a dead-letter topic.", "topic", by="exporter"
 )
+DEAD_OLDEST: Final = level(
+    "nivaran_dead_letters_oldest_seconds",
+    "seconds",
+    "Age of the oldest record kept in a dead-letter topic, written back or not.",
+    "topic",
+    by="exporter",
+)
 
 # exporter: the helpline, from the read model
 OPEN_CASES: Final = level(

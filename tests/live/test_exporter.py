@@ -21,11 +21,13 @@ from agents.settings import Settings
 from agents.telemetry.catalogue import CATALOGUE
 from deploy.local.kafka import KafkaCluster
 from deploy.local.redis import RedisServer
-from schemas.topics import CASE_COMMANDS
+from schemas.registry import dead_letters
+from schemas.topics import CASE_COMMANDS, INTAKE_SUBMITTED
 from tests.boardlog import partitioned, slices, story_driver
 from tests.waiting import auntil, until
 
 pytestmark = pytest.mark.live
+DEAD = dead_letters(INTAKE_SUBMITTED)
 LONG = b'{"text": "' + b"x" * 3000 + b'"}'
 """Long enough to be compressed."""
 Samples = dict[tuple[str, ...], float]
@@ -86,14 +88,14 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[KafkaCluster
         yield kafka, redis
 
 
-def written(kafka: KafkaCluster, ages_s: list[float], *, committed: bool = True) -> None:
-    """Records that old into partition 0 of the commands, in a transaction of their own."""
+def written(kafka: KafkaCluster, ages_s: list[float], *, committed: bool = True, topic: str = CASE_COMMANDS) -> None:
+    """Records that old into partition 0 of a topic, in a transaction of their own."""
     settings = Settings(kafka=kafka.bootstrap)
     producer = Producer({**producer_config(settings), "transactional.id": f"t-{time.monotonic_ns()}"})
     producer.init_transactions(20)
     producer.begin_transaction()
     for age in ages_s:
-        producer.produce(CASE_COMMANDS, LONG, b"k", partition=0, timestamp=int((time.time() - age) * 1000))
+        producer.produce(topic, LONG, b"k", partition=0, timestamp=int((time.time() - age) * 1000))
     producer.flush(10)
     (producer.commit_transaction if committed else producer.abort_transaction)(20)
 
@@ -135,6 +137,15 @@ def test_lag_is_told_in_records_and_seconds_while_no_worker_runs(
     looks = exporter.samples()["nivaran_lag_looks_total", "watched-case"]
     until(lambda: exporter.samples()["nivaran_lag_looks_total", "watched-case"] > looks + 2, 20)
     assert exporter.samples()[key] == 0, "what was aborted does not wait"
+
+
+def test_the_oldest_dead_letter_is_told_with_its_age(exporter: Exporter, own: tuple[KafkaCluster, RedisServer]) -> None:
+    kept, oldest = ("nivaran_dead_letters_kept", DEAD), ("nivaran_dead_letters_oldest_seconds", DEAD)
+    until(lambda: kept in exporter.samples(), 30, what="the exporter has looked")
+    assert oldest not in exporter.samples(), "of none there is no age"
+    written(own[0], [900, 4000, 30], topic=DEAD)
+    until(lambda: oldest in exporter.samples(), 20, what="the first record is looked at")
+    assert exporter.samples()[oldest] == pytest.approx(900, abs=15), "the first that was kept"
 
 
 async def test_the_helpline_is_shown_by_level_age_and_outcome(

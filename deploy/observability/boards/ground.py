@@ -47,6 +47,12 @@ KAFKA: Final = Board(
                     ("sum by (topic) (nivaran_dead_letters_kept{$S})", "{{topic}}"),
                 ),
                 lines(
+                    "Oldest dead letter",
+                    "Age of the oldest record that is kept, written back or not.",
+                    "s",
+                    ("max by (topic) (nivaran_dead_letters_oldest_seconds{$S})", "{{topic}}"),
+                ),
+                lines(
                     "Leaders",
                     "Partitions by the broker that leads them.",
                     "short",
