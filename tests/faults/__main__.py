@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.table import Table
 
+from deploy.local.errors import LocalError
 from deploy.local.kafka import KafkaCluster
 from tests.faults.brokers import fill_disk
 from tests.faults.proxy import Proxy
@@ -57,6 +59,18 @@ def run(row: Row, seed: int, folder: Path, share: float = 1.0, *, keep: bool = F
         latest = latest_firing(kafka.bootstrap, prefix) if row.flow == "toy" else None
         recovered = max(trial.recovered_s, default=None)
     return Outcome(row.name, trial.struck, times, audit, settled, latest, recovered, time.monotonic() - began)
+
+
+def _outcome(row: Row, seed: int, folder: Path, share: float, *, keep: bool) -> Outcome:
+    """The same; a row that ends early is one of the outcomes, and the others go on."""
+    began = time.monotonic()
+    try:
+        return run(row, seed, folder, share, keep=keep)
+    except (AssertionError, OSError, LocalError, KafkaException, subprocess.CalledProcessError) as error:
+        took = time.monotonic() - began
+        return Outcome(
+            row.name, 0, row.times, Audit(), False, None, None, took, error=str(error).partition("\n")[0][:200]
+        )
 
 
 @contextmanager
@@ -134,7 +148,7 @@ def main(seed: int, names: tuple[str, ...], short: bool, listed: bool, json_line
     for number, row in enumerate(rows):
         home = folder / f"{number:02}"
         home.mkdir(parents=True)
-        outcomes.append(run(row, seed, home, SHORT_SHARE if short else 1.0, keep=keep is not None))
+        outcomes.append(_outcome(row, seed, home, SHORT_SHARE if short else 1.0, keep=keep is not None))
         say(f"{row.name}: {outcomes[-1].verdict} | {outcomes[-1].audit}")
         if json_lines:
             click.echo(as_json(outcomes[-1]))

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from deploy.local.kafka import KafkaNode
 from tests.faults.trial import Trial
@@ -10,7 +11,7 @@ from tests.live.stand import pause
 from tests.waiting import until
 
 ENDED_S = 60.0
-LEFT_KB = 256
+CHUNK = b"\0" * 65_536
 
 
 def kill_one(trial: Trial) -> None:
@@ -126,11 +127,9 @@ def fill_disk(trial: Trial) -> None:
     node, disk = trial.kafka.nodes[0], trial.kafka.folder.parent
     for _ in range(trial.times):
         ballast = disk / "ballast"
-        free = os.statvfs(disk)
-        size = free.f_bavail * free.f_frsize - LEFT_KB * 1024
-        with ballast.open("wb") as sink:
-            for _ in range(size // 65_536):
-                sink.write(b"\0" * 65_536)
+        with ballast.open("wb", buffering=0) as sink, suppress(OSError):  # no room left: that is what was wanted
+            while sink.write(CHUNK):
+                pass
         until(lambda: not node.alive, ENDED_S, what="the broker ends for want of room")
         trial.struck += 1
         ballast.unlink()

@@ -100,9 +100,14 @@ class Outcome(NamedTuple):
     """The longest recovery."""
     seconds: float
     why: str = ""
+    """Why it could not be done."""
+    error: str = ""
+    """What ended it before its audit."""
 
     @property
     def verdict(self) -> str:
+        if self.error:
+            return f"ENDED EARLY: {self.error}"
         if self.why:
             return f"void: {self.why}"
         if self.struck < self.wanted:
