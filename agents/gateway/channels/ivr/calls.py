@@ -22,7 +22,8 @@ from agents.gateway.reading import answer, unknown_filters
 from agents.gateway.requests import Mobile
 from agents.gateway.routes import Route
 from agents.gateway.services import SERVICES, Services
-from agents.gateway.writing import CALLER, RETRY_UNAVAILABLE, received_at
+from agents.gateway.unavailable import RETRY_UNAVAILABLE
+from agents.gateway.writing import CALLER, received_at
 from agents.settings import load
 from schemas.base import Recording
 

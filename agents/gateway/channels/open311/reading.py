@@ -14,9 +14,10 @@ from agents.gateway.channels.open311.entering import Served, jurisdiction, reade
 from agents.gateway.channels.open311.formats import refusal, told
 from agents.gateway.channels.open311.showing import STATUSES, ServiceRequest, of_board, of_view
 from agents.gateway.problems import FieldError, Kind, Problem
-from agents.gateway.reading import AWAY, away, shown, unknown_filters
+from agents.gateway.reading import shown, unknown_filters
 from agents.gateway.records import profile_of_case
 from agents.gateway.services import SERVICES, Services
+from agents.gateway.unavailable import AWAY, away
 from agents.gateway.writing import received_at
 from agents.readmodel.keys import LISTED_KEPT_MS
 from agents.readmodel.listing import MOST_LOOKED_AT
