@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import os
 import time
 from pathlib import Path
 
@@ -96,7 +95,7 @@ async def test_clocks_may_differ_by_the_leeway(exp):
 
 
 async def test_no_signature_and_no_shared_secret_are_taken():
-    secret = public("EdDSA")
+    secret = b"a secret that both sides could hold"
     for given in (
         unsigned({"alg": "none", "kid": "EdDSA"}, claims()),
         unsigned({"alg": "HS256", "kid": "EdDSA"}, claims()),
@@ -229,6 +228,6 @@ async def test_the_local_issuers_tokens_hold_over_one_rotation(tmp_path: Path):
     tokens = issuer.tokens()
     assert "does not publish" in (await refusal(given[0], issuer)).detail
     assert [(await tokens.caller(each)).role for each in given[1:]] == ["officer", "officer"]
-    os.chmod(path, 0o640)
+    path.chmod(0o640)
     with pytest.raises(IssuerError, match="others may read it"):
         opened(path)
