@@ -179,7 +179,7 @@ def test_of_a_set_only_public_keys_of_the_algorithms_are_used():
         {**found["keys"][0], "kid": "seals", "use": "enc"}, {"kty": "EC", "crv": "P-384", "kid": "other"}, 7,
     ]  # fmt: skip
     assert set(usable(json.dumps(found).encode())) == {"EdDSA"}
-    for raw in (b"no json", b"[]", b'{"keys": []}', b'{"keys": [{"kty": "RSA"}]}'):
+    for raw in (b"no json", b'"\xff"', b"[]", b'{"keys": []}', b'{"keys": [{"kty": "RSA"}]}'):
         with pytest.raises(KeySetError):
             usable(raw)
 

@@ -88,7 +88,7 @@ def usable(raw: bytes) -> Keys:
     """The keys of a JWK set that sign by the algorithms taken here; raises KeySetError. What is other is left out."""
     try:
         found = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise KeySetError("no JSON") from None
     listed = found.get("keys") if isinstance(found, dict) else None
     if not isinstance(listed, list):

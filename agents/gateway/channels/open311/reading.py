@@ -9,6 +9,8 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from agents.gateway import accesses
+from agents.gateway.accesses import UNNAMED, Read
 from agents.gateway.auth import Caller
 from agents.gateway.channels.open311.entering import Served, jurisdiction, reader
 from agents.gateway.channels.open311.formats import refusal, told
@@ -125,6 +127,8 @@ async def _list(request: web.Request, services: Services, caller: Caller, profil
     if not found.whole:
         said = f"more than {MOST_LOOKED_AT} requests lie between start_date and end_date: ask for fewer days"
         raise refusal([FieldError("start_date", said)])
+    read = [Read(each.case, each.system, each.restricted or UNNAMED) for each in found.views if each.visible_to]
+    await accesses.told(services, caller, "case", read)
     return [of_view(view, profile) for view in found.views]
 
 
