@@ -69,8 +69,8 @@ SPEAKS_AS: Final[Mapping[ApiRole, frozenset[Role]]] = MappingProxyType(
         "district-administrator": frozenset({"officer"}),
         "state-administrator": frozenset({"officer"}),
         "citizen": frozenset({"citizen"}),
-        "department-head": frozenset({"officer"}),
-        "support": frozenset({"officer"}),
+        "department-head": frozenset(),
+        "support": frozenset(),
     }
 )
 
@@ -141,7 +141,7 @@ def allow_district(caller: Caller, district: int) -> None:
         raise Problem(Kind.FORBIDDEN, "the token is for other districts")
 
 
-def allow_system(caller: Caller, system: object) -> None:
+def allow_system(caller: Caller, system: str) -> None:
     """Raises Problem FORBIDDEN where the token is for other systems."""
     if caller.systems is not None and system not in caller.systems:
         raise Problem(Kind.FORBIDDEN, "the token is for other systems")

@@ -61,7 +61,7 @@ async def post_complaint(request: web.Request) -> web.Response:
 
 def allow_to_submit(caller: Caller, body: object) -> None:
     """Raises Problem FORBIDDEN where a body names another system than the token is for."""
-    if isinstance(body, dict) and "system" in body:
+    if isinstance(body, dict) and isinstance(body.get("system"), str):
         allow_system(caller, body["system"])
 
 

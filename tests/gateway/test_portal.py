@@ -170,6 +170,12 @@ async def test_a_case_is_read_within_the_scope(gateway, role, claims, status):
     assert accesses(gateway) == []
 
 
+@pytest.mark.parametrize(("system", "status"), [("up-1076", 202), ("rajasthan-sampark", 403), (["up-1076"], 400)])
+async def test_a_complaint_goes_to_a_system_the_token_is_for(gateway, system, status):
+    scoped = bearer("call-centre", systems=["up-1076"])
+    assert (await gateway.post("/v1/complaints", {**COMPLAINT, "system": system}, **scoped))[0] == status
+
+
 async def test_a_citizen_is_told_how_any_case_stands_and_no_more(gateway):
     _, found, _ = await gateway.get(f"/v1/cases/{CASE}", role=None, **bearer("citizen"))
     assert found == {"case": CASE, "system": "up-1076", "status": "open", "registered_at": 5}
