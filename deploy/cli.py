@@ -28,6 +28,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     "Run it": {
         "worker": Entry("agents.cli.worker:worker", "One worker of a role: intake, case, sla, sms, officers, board."),
         "gateway": Entry("agents.cli.gateway:gateway", "The HTTP interface for complaints and actions."),
+        "token": Entry("agents.cli.token:token", "Signed tokens for a demonstration, by two keys in a file."),
         "sms-sandbox": Entry("agents.cli.sandbox:sms_sandbox", "An SMS gateway that sends nothing and keeps a ledger."),
         "webhooks": Entry("agents.cli.webhooks:webhooks", "Escalations by signed HTTP calls, to those without Kafka."),
         "load": Entry("agents.cli.load:load", "Submissions and actions from NDJSON or CSV."),

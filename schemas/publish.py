@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from schemas import assignments, base, clusters, commands, events, intake, officers, review, sla, sms
+from schemas import access, assignments, base, clusters, commands, events, intake, officers, review, sla, sms
 from schemas.asyncapi import Examples, document, examples_of
 from schemas.base import Record
 from schemas.catalogue import page, with_picture
@@ -20,13 +20,13 @@ from schemas.contract_page import contracts
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 HOME: Final = Path(__file__).parents[1]
-MODULES: Final = (assignments, base, intake, commands, events, clusters, sms, sla, officers, review)
+MODULES: Final = (access, assignments, base, intake, commands, events, clusters, sms, sla, officers, review)
 _KINDS: Final[tuple[type[Record] | UnionType, ...]] = (
     base.Wake, intake.IntakeInput, intake.IntakeOutcome, commands.CaseCommand, events.Event, events.EscalationRaised,
     events.EscalationSentUp, assignments.DepartmentAssigned, sms.SmsInput, sms.TurnInput, sms.SmsHandover, sms.SmsFact,
     sla.SlaInput, sla.SlaWindow, clusters.ClusterInput, clusters.ClusterSuggested,
     officers.OfficeInput, officers.OfficeEntry, officers.OfficerInput, officers.OfficerFact,
-    review.ReviewOutcome,
+    review.ReviewOutcome, access.AccessRead,
 )  # fmt: skip
 
 

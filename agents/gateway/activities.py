@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from agents.gateway.auth import BOARD_READERS, ApiRole
+from agents.gateway.auth import ADMINISTRATORS, ApiRole
 from agents.gateway.board import Board
 from agents.gateway.fields import read
 from agents.gateway.problems import FieldError
@@ -26,11 +26,11 @@ ACTIVITIES: Final[Mapping[str, tuple[type[o.OfficerTold], frozenset[ApiRole]]]] 
     {
         "login": (o.Login, PORTAL),
         "portal-time": (o.PortalTime, PORTAL),
-        "request-id": (o.RequestId, BOARD_READERS),
-        "generate-id": (o.GenerateId, BOARD_READERS),
-        "take-step": (o.TakeStep, BOARD_READERS),
+        "request-id": (o.RequestId, ADMINISTRATORS),
+        "generate-id": (o.GenerateId, ADMINISTRATORS),
+        "take-step": (o.TakeStep, ADMINISTRATORS),
         "open-ticket": (o.OpenTicket, PORTAL),
-        "answer-ticket": (o.AnswerTicket, BOARD_READERS),
+        "answer-ticket": (o.AnswerTicket, ADMINISTRATORS),
         "close-ticket": (o.CloseTicket, PORTAL),
         "reopen-ticket": (o.ReopenTicket, PORTAL),
     }

@@ -16,6 +16,7 @@ from agents.gateway.problems import Kind, Problem
 from agents.gateway.reading import get_case, get_escalations, get_health, get_metrics, get_openapi, get_ready
 from agents.gateway.routes import Handler, Route, address
 from agents.gateway.services import SERVICES, Services
+from agents.gateway.signed.tokens import known_caller
 from agents.gateway.writing import BEGUN, CALLER, post_action, post_complaint, post_receipt
 
 logger = logging.getLogger(__name__)
@@ -115,7 +116,8 @@ async def admitted(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     name = route.path
     if route.entrance == "token":
-        request[CALLER] = services.tokens.caller(request.headers.get("Authorization"))
+        given = request.headers.get("Authorization")
+        request[CALLER] = await known_caller(services.tokens, services.signed, given)
         name = request[CALLER].digest
     wait = await services.buckets.wait(_source(request, name, services.settings.trusted_proxies))
     if wait:

@@ -14,16 +14,25 @@ from schemas.base import Role
 from streams.profiles.load import profiles
 
 ApiRole = Literal[
-    "citizen-channel", "call-centre", "officer", "sms-gateway", "district-administrator", "state-administrator"
-]
+    "citizen-channel", "call-centre", "officer", "sms-gateway", "district-administrator", "state-administrator",
+    "citizen", "department-head", "support",
+]  # fmt: skip
 ROLES: Final = get_args(ApiRole)
+SIGNED_ONLY: Final = frozenset[ApiRole]({"citizen", "department-head"})
+"""Roles of persons: only a signed token (agents/gateway/signed) names them, never a `role:token` pair."""
+PAIRED: Final = tuple(role for role in ROLES if role not in SIGNED_ONLY)
 SHORTEST_TOKEN: Final = 16
 
-ALL_READERS: Final = frozenset[ApiRole]({"citizen-channel", "call-centre", "officer"})
+OVERSEERS: Final = frozenset[ApiRole]({"district-administrator", "department-head", "state-administrator", "support"})
+ALL_READERS: Final = OVERSEERS | frozenset[ApiRole]({"citizen-channel", "citizen", "call-centre", "officer"})
 SUBMITTERS: Final = frozenset[ApiRole]({"citizen-channel", "call-centre"})
-FEED_READERS: Final = frozenset[ApiRole]({"call-centre", "officer"})
+FEED_READERS: Final = OVERSEERS | frozenset[ApiRole]({"call-centre", "officer"})
 RECEIPT_WRITERS: Final = frozenset[ApiRole]({"sms-gateway"})
-BOARD_READERS: Final = frozenset[ApiRole]({"district-administrator", "state-administrator"})
+BOARD_READERS: Final = OVERSEERS
+ADMINISTRATORS: Final = frozenset[ApiRole]({"district-administrator", "state-administrator"})
+STATUS_ONLY: Final = frozenset[ApiRole]({"citizen"})
+"""Of any case they are told how it stands, no more: the number is all that ties them to it."""
+SEES_NOTHING_RESTRICTED: Final = frozenset[ApiRole]({"citizen", "support"})
 SCOPED: Final = frozenset[ApiRole]({"district-administrator"})
 """Roles whose tokens name the districts they are for: `district-administrator@159:token`, several joined by `+`.
 
@@ -59,6 +68,9 @@ SPEAKS_AS: Final[Mapping[ApiRole, frozenset[Role]]] = MappingProxyType(
         "sms-gateway": frozenset({"system"}),
         "district-administrator": frozenset({"officer"}),
         "state-administrator": frozenset({"officer"}),
+        "citizen": frozenset({"citizen"}),
+        "department-head": frozenset(),
+        "support": frozenset(),
     }
 )
 
@@ -72,17 +84,33 @@ class Grant(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """A known token: what it gives, and a digest that stands for it in limits."""
+    """A known token: what it gives, where it holds (None: anywhere), and a digest that stands for it in limits."""
 
     role: ApiRole
     digest: str
     districts: frozenset[int] | None = None
     sees: frozenset[str] = frozenset()
+    systems: frozenset[str] | None = None
+    department: str | None = None
+    office: str | None = None
+    """The office an officer acts for; None: the body says it."""
+    officer: str | None = None
+    """Who acts; None: the body says it."""
+    expires_at: float | None = None
+    """Seconds since the epoch; None: a token of the operator's list, which holds until it is taken off."""
 
     def may_see(self, visible_to: Iterable[str]) -> bool:
         """Whether it may see what only some roles may; what no role is named for, all may."""
         roles = frozenset(visible_to)
         return not roles or not roles.isdisjoint(self.sees)
+
+    def covers(self, system: str, district: int, department: str) -> bool:
+        """Whether what happens there lies within its scope."""
+        return (
+            (self.systems is None or system in self.systems)
+            and (self.districts is None or district in self.districts)
+            and self.department in {None, department}
+        )
 
 
 class Tokens:
@@ -97,7 +125,7 @@ class Tokens:
         given = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
         found = [grant for known, grant in self._known if hmac.compare_digest(known, given)]
         if scheme.lower() != "bearer" or not found:
-            raise Problem(Kind.UNAUTHENTICATED)
+            raise Problem(Kind.UNAUTHENTICATED, invalid_token=scheme.lower() == "bearer")
         return Caller(found[0].role, given.hex()[:16], found[0].districts, found[0].sees)
 
 
@@ -113,8 +141,17 @@ def allow_district(caller: Caller, district: int) -> None:
         raise Problem(Kind.FORBIDDEN, "the token is for other districts")
 
 
-def tokens(settings: GatewaySettings) -> Tokens:
-    """Those of NIVARAN_API_TOKENS, or of the file NIVARAN_API_TOKENS_FILE; raises SettingsError without a token."""
+def allow_system(caller: Caller, system: str) -> None:
+    """Raises Problem FORBIDDEN where the token is for other systems."""
+    if caller.systems is not None and system not in caller.systems:
+        raise Problem(Kind.FORBIDDEN, "the token is for other systems")
+
+
+def tokens(settings: GatewaySettings, *, needed: bool = True) -> Tokens:
+    """Those of NIVARAN_API_TOKENS, or of the file NIVARAN_API_TOKENS_FILE.
+
+    Raises SettingsError; also without a token, where one is `needed` because no signed ones are taken.
+    """
     text, name = settings.api_tokens, "NIVARAN_API_TOKENS"
     if not text and settings.api_tokens_file:
         name = "NIVARAN_API_TOKENS_FILE"
@@ -124,8 +161,8 @@ def tokens(settings: GatewaySettings) -> Tokens:
             raise SettingsError(f"{name}: {error.strerror}") from None
     lines = [line.strip() for line in text.replace(",", "\n").splitlines()]
     pairs = dict(_pair(line, name) for line in lines if line and not line.startswith("#"))
-    if not pairs:
-        raise SettingsError(f"{name}: no token; needs `role:token` pairs, roles: {', '.join(ROLES)}")
+    if not pairs and needed:
+        raise SettingsError(f"{name}: no token; needs `role:token` pairs, roles: {', '.join(PAIRED)}")
     return Tokens(pairs)
 
 
@@ -133,8 +170,8 @@ def _pair(line: str, name: str) -> tuple[str, Grant]:
     who, _, token = line.partition(":")
     who, at, codes = who.partition("@")
     role, _, named = who.partition("/")
-    if role not in ROLES:
-        raise SettingsError(f"{name}: a line begins with no known role; roles: {', '.join(ROLES)}")
+    if role not in PAIRED:
+        raise SettingsError(f"{name}: a line begins with no known role; roles: {', '.join(PAIRED)}")
     if len(token) < SHORTEST_TOKEN:
         raise SettingsError(f"{name}: a token of role {role} is shorter than {SHORTEST_TOKEN} characters")
     if (role in SCOPED) != bool(at):
@@ -143,12 +180,25 @@ def _pair(line: str, name: str) -> tuple[str, Grant]:
     if at and not all(code.isascii() and code.isdecimal() for code in codes.split("+")):
         raise SettingsError(f"{name}: the districts of a {role} are LGD codes joined by +")
     districts = frozenset(map(int, codes.split("+"))) if at else None
-    return token, Grant(cast("ApiRole", role), districts, frozenset({role}) | _sees(named, name))
+    known = cast("ApiRole", role)
+    if named and known in SEES_NOTHING_RESTRICTED:
+        raise SettingsError(f"{name}: the role {role} sees no restricted cases: no role after a slash")
+    return token, Grant(known, districts, seen_in(known, _sees(named, name)))
+
+
+def seen_in(role: ApiRole, named: frozenset[str]) -> frozenset[str]:
+    """The roles in which a token sees restricted cases: its own and those it names."""
+    return frozenset() if role in SEES_NOTHING_RESTRICTED else frozenset({role}) | named
+
+
+def seeing_roles() -> frozenset[str]:
+    """The roles that some system lets see cases of a restricted class."""
+    return frozenset(role for each in profiles().values() for rule in each.restricted.values() for role in rule.roles)
 
 
 def _sees(named: str, name: str) -> frozenset[str]:
     """The roles after the slash, in which a token sees cases of restricted classes."""
-    known = {role for each in profiles().values() for rule in each.restricted.values() for role in rule.roles}
+    known = seeing_roles()
     roles = frozenset(named.split("+")) if named else frozenset()
     if unknown := roles - known:
         raise SettingsError(

@@ -19,8 +19,10 @@ class Board(Protocol):
         """Summary and timeline, ready for JSON; None while the board has nothing of it."""
         ...
 
-    async def district(self, system: str, district: int, now: int, sees: frozenset[str]) -> DistrictBoard:
-        """A district's live board at `now` (UTC ms), for a reader of these roles."""
+    async def district(
+        self, system: str, district: int, now: int, sees: frozenset[str], department: str | None
+    ) -> DistrictBoard:
+        """A district's live board at `now` (UTC ms) for a reader of these roles, of one department or all (None)."""
         ...
 
     async def registered(self, system: str, since: int, until: int, wanted: Callable[[CaseView], bool]) -> Listing:

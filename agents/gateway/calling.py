@@ -10,11 +10,13 @@ from aiohttp import web
 from msgspec import Struct
 
 from agents.contact import SealError
-from agents.gateway.auth import ApiRole, allow
+from agents.gateway.accesses import UNNAMED, Read, told
+from agents.gateway.auth import ApiRole, allow, allow_system
 from agents.gateway.call_rows import FORMATS, MOST, CallRow, districts
 from agents.gateway.problems import FieldError, Kind, Problem
-from agents.gateway.reading import AWAY, answer, away, unknown_filters
+from agents.gateway.reading import answer, unknown_filters
 from agents.gateway.services import SERVICES, Services
+from agents.gateway.unavailable import AWAY, away
 from agents.gateway.writing import CALLER
 from agents.readmodel.calls import DueCall
 from schemas.topics import INTAKE_SUBMITTED
@@ -31,6 +33,7 @@ async def get_calls(request: web.Request) -> web.Response:
     services, caller = request.app[SERVICES], request[CALLER]
     allow(caller, CALLERS)
     profile, limit, form = _asked(request)
+    allow_system(caller, profile.system)
     district, department = request.query.get("district"), request.query.get("department")
     try:
         found = await services.board.calls(profile.system)
@@ -42,6 +45,8 @@ async def get_calls(request: web.Request) -> web.Response:
         for each in seen
         if district in {None, str(each.district)} and department in {None, each.department}
     ]  # fmt: skip
+    read = [Read(each.case, profile.system, each.restricted or UNNAMED) for each in there[:limit] if each.visible_to]
+    await told(services, caller, "feedback-calls", read)
     rows = [_row(services, profile, each) for each in there[:limit]]
     if form == "csv":
         return csv_answer(CallRow, rows)

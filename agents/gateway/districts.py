@@ -6,11 +6,13 @@ import msgspec
 from aiohttp import web
 
 from agents.clock import ClockNotSetError
-from agents.gateway.auth import BOARD_READERS, allow, allow_district
+from agents.gateway.accesses import Read, told
+from agents.gateway.auth import BOARD_READERS, Caller, allow, allow_district
 from agents.gateway.problems import FieldError, Kind, Problem
-from agents.gateway.reading import AWAY, unknown_filters
+from agents.gateway.reading import unknown_filters
 from agents.gateway.services import SERVICES
-from agents.gateway.writing import CALLER, RETRY_UNAVAILABLE
+from agents.gateway.unavailable import AWAY, RETRY_UNAVAILABLE
+from agents.gateway.writing import CALLER
 from agents.readmodel.district import systems_of
 from streams.profiles.load import profiles
 
@@ -29,18 +31,35 @@ async def get_board(request: web.Request) -> web.Response:
     allow_district(caller, district)
     if errors := unknown_filters(request, ("system",)):
         raise Problem(Kind.INVALID_FIELDS, errors=errors)
-    systems = _systems(request, district)
+    systems = _within(caller, _systems(request, district))
     try:
         now = services.clock.now()
-        boards = [await services.board.district(system, district, now, caller.sees) for system in systems]
+        boards = [
+            await services.board.district(system, district, now, caller.sees, caller.department) for system in systems
+        ]
     except ClockNotSetError as error:
         raise Problem(Kind.UNAVAILABLE, str(error), retry_after=RETRY_UNAVAILABLE) from None
     except AWAY:
         raise Problem(Kind.UNAVAILABLE, "the read model is away", retry_after=RETRY_UNAVAILABLE) from None
+    read = [
+        Read(each.case, board.system, each.restricted)
+        for board in boards
+        for each in board.defaulters_today
+        if each.case is not None and each.restricted is not None
+    ]
+    await told(services, caller, "district-board", read)
     body: dict[str, Any] = {"district": district, "at": now, "systems": boards}
     return web.Response(
         body=msgspec.json.encode(body), content_type="application/json", headers={"Cache-Control": "no-store"}
     )
+
+
+def _within(caller: Caller, systems: list[str]) -> list[str]:
+    """Of the systems asked for those the token is for; raises Problem FORBIDDEN where there is none."""
+    found = [each for each in systems if caller.systems is None or each in caller.systems]
+    if not found:
+        raise Problem(Kind.FORBIDDEN, "the token is for other systems")
+    return found
 
 
 def _systems(request: web.Request, district: int) -> list[str]:

@@ -3,15 +3,17 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from msgspec import Struct
 from redis.exceptions import RedisError
 
 from agents.gateway.auth import Caller
 from agents.gateway.board import Board
 from agents.readmodel.reader import FeedEntry
+from schemas.codec import decoder
 
 PAGE: Final = 500
 BLOCK_MS: Final = 1000
@@ -20,6 +22,15 @@ BACKLOG: Final = 2000
 ENTRY_ID: Final = re.compile(r"[0-9]{1,18}-[0-9]{1,18}")
 
 logger = logging.getLogger(__name__)
+
+
+class OfSystem(Struct, frozen=True):
+    """What an entry's JSON says of the system it is of."""
+
+    system: str
+
+
+_of_system: Final[Callable[[bytes], OfSystem]] = decoder(OfSystem)
 
 
 class Filter(NamedTuple):
@@ -31,7 +42,12 @@ class Filter(NamedTuple):
 
     def wants(self, entry: FeedEntry) -> bool:
         asked = self.department in {None, entry.department} and self.district in {None, entry.district}
-        return asked and self.caller.may_see(entry.visible_to)
+        return asked and self._within(entry) and self.caller.may_see(entry.visible_to)
+
+    def _within(self, entry: FeedEntry) -> bool:
+        systems = self.caller.systems
+        system = "" if systems is None else _of_system(entry.data).system
+        return self.caller.covers(system, entry.district, entry.department)
 
 
 class Listener:

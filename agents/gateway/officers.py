@@ -18,11 +18,12 @@ from agents.gateway.activities import (
     system_of,
     unknown_system,
 )
-from agents.gateway.auth import BOARD_READERS, Caller, allow, allow_district
+from agents.gateway.auth import ADMINISTRATORS, BOARD_READERS, Caller, allow, allow_district, allow_system
 from agents.gateway.log import Entry
 from agents.gateway.problems import FieldError, Kind, Problem
-from agents.gateway.reading import AWAY, answer, away, unknown_filters
+from agents.gateway.reading import answer, unknown_filters
 from agents.gateway.services import SERVICES, Services
+from agents.gateway.unavailable import AWAY, away
 from agents.gateway.writing import CALLER, append, idempotency_key, json_body, received_at, traceparent
 from agents.readmodel.officer_reader import Area
 from schemas import officers as o
@@ -39,7 +40,7 @@ FILTERS: Final = ("system", "district", "department")
 async def post_activity(request: web.Request) -> web.Response:
     """`POST /v1/officers/{officer}/activity`: the officers stage knows a repeat by its id, so Redis is not asked."""
     services, caller = request.app[SERVICES], request[CALLER]
-    allow(caller, PORTAL | BOARD_READERS)
+    allow(caller, PORTAL | ADMINISTRATORS)
     officer = request.match_info["officer"]
     if not OFFICER.fullmatch(officer):
         raise Problem(Kind.NOT_FOUND, "no officer can have this id")
@@ -57,7 +58,12 @@ async def post_activity(request: web.Request) -> web.Response:
 
 
 async def _within(services: Services, caller: Caller, command: o.OfficerTold) -> None:
-    """A district administrator tells of officers of his own district only."""
+    """An officer tells of himself, a district administrator of officers of his own district only."""
+    allow_system(caller, command.system)
+    if caller.officer is not None:
+        if command.officer != caller.officer:
+            raise Problem(Kind.FORBIDDEN, "the token is for another officer")
+        return
     if caller.districts is None:
         return
     try:
@@ -105,10 +111,13 @@ def _question(request: web.Request, caller: Caller, now: int) -> Question:
         errors.append(FieldError("month", "must be a local month, like 2026-02"))
     if errors:
         raise Problem(Kind.INVALID_FIELDS, errors=errors)
+    allow_system(caller, profile.system)
     if district is not None:
         allow_district(caller, district)
+    if caller.department is not None and department not in {None, caller.department}:
+        raise Problem(Kind.FORBIDDEN, "the token is for another department")
     there = caller.districts if district is None else frozenset({district})
-    return Question(Area(profile.system, there, department), now, day, month)
+    return Question(Area(profile.system, there, department or caller.department), now, day, month)
 
 
 def _district(given: str | None, errors: list[FieldError]) -> int | None:

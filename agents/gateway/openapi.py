@@ -13,7 +13,7 @@ from agents.gateway.activities import (
     districts,
     watched,
 )
-from agents.gateway.auth import MAY_ACT
+from agents.gateway.auth import BOARD_READERS, MAY_ACT
 from agents.gateway.openapi_schemas import REF, schema_of, schemas
 from agents.gateway.problems import CONTENT_TYPE, Kind
 from schemas.base import Slug
@@ -25,6 +25,7 @@ JSON: Final = "application/json"
 ALWAYS: Final = (Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.TOO_MANY)
 WRITES: Final = (*ALWAYS, Kind.INVALID_FIELDS, Kind.TOO_LARGE, Kind.NOT_JSON, Kind.UNAVAILABLE)
 KEYED: Final = (*WRITES, Kind.IN_FLIGHT, Kind.KEY_REUSED)
+SCHEME: Final = "A token of the operator's list, or a signed one (JWT) of the issuer: both give a role"
 RETRYING: Final = frozenset({Kind.TOO_MANY, Kind.IN_FLIGHT, Kind.UNAVAILABLE})
 
 
@@ -44,7 +45,7 @@ def document(max_body: int) -> dict[str, Any]:
         "security": [{"token": []}],
         "paths": _paths(),
         "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "API token of a role"}},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": SCHEME}},
             "schemas": schemas(),
         },
     }
@@ -120,8 +121,7 @@ def _get_board() -> dict[str, Any]:
     return {
         "operationId": "getDistrictBoard",
         "summary": "A district now: each department and level by age, today's counts, defaulters, who has not looked",
-        "description": "For tokens of `district-administrator@<LGD code>` (their own districts only) and "
-        "`state-administrator`.",
+        "description": f"For tokens of {', '.join(sorted(BOARD_READERS))}; of districts or a department: theirs only.",
         "parameters": [system],
         "responses": {"200": _answer("The board of every system that serves the district", schema)}
         | _problems(*ALWAYS, Kind.INVALID_FIELDS, Kind.NOT_FOUND, Kind.UNAVAILABLE),

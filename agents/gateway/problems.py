@@ -53,18 +53,31 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
     """Ends a request with a problem document."""
 
     def __init__(
-        self, kind: Kind, detail: str = "", *, errors: Sequence[FieldError] = (), retry_after: int | None = None
+        self,
+        kind: Kind,
+        detail: str = "",
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after: int | None = None,
+        invalid_token: bool = False,
     ) -> None:
+        """`invalid_token`: a token was given and cannot be taken (RFC 6750 3.1); `detail` says why, in plain ASCII."""
         super().__init__(kind.name)
+        self.invalid_token = invalid_token
         self.kind, self.detail, self.errors = kind, detail or kind.title, errors
         self.headers: Mapping[str, str] = {} if retry_after is None else {"Retry-After": str(retry_after)}
 
     def response(self) -> web.Response:
         headers = dict(self.headers)
         if self.kind is Kind.UNAUTHENTICATED:
-            headers["WWW-Authenticate"] = 'Bearer realm="nivaran"'
+            headers["WWW-Authenticate"] = self._challenge()
         body = msgspec.json.encode(self.document())
         return web.Response(status=self.kind.status, body=body, headers=headers, content_type=CONTENT_TYPE)
+
+    def _challenge(self) -> str:
+        said = "".join(each for each in self.detail if each.isascii() and each.isprintable() and each not in '"\\')
+        error = f', error="invalid_token", error_description="{said}"' if self.invalid_token else ""
+        return f'Bearer realm="nivaran"{error}'
 
     def document(self) -> dict[str, Any]:
         found: dict[str, Any] = {

@@ -1,31 +1,41 @@
 """Handlers that only read: one case, the escalation feed, health, metrics, the API's own description."""
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
-from redis.exceptions import RedisError
 
 from agents.clock import ClockNotSetError
-from agents.gateway.auth import ALL_READERS, FEED_READERS, Caller, allow
+from agents.gateway.accesses import UNNAMED, Read, Shown, told
+from agents.gateway.auth import ALL_READERS, FEED_READERS, STATUS_ONLY, ApiRole, Caller, allow
 from agents.gateway.feed import ENTRY_ID, Filter
 from agents.gateway.openapi import document
 from agents.gateway.problems import FieldError, Kind, Problem
+from agents.gateway.scope import OUTSIDE, covers
 from agents.gateway.services import SERVICES, Services
-from agents.gateway.writing import CALLER, RETRY_UNAVAILABLE
+from agents.gateway.unavailable import AWAY, RETRY_UNAVAILABLE, away
+from agents.gateway.writing import CALLER
 from agents.readmodel.reader import FeedEntry
 from schemas.base import Slug
+from schemas.codec import decoder
+from schemas.events import EscalationRaised, EscalationSentUp
 from streams.ids import valid_case_id
 
 HEARTBEAT_SECONDS: Final = 15.0
 RECONNECT_MS: Final = 2000
 MOST_LISTENERS: Final = 500
 FILTERS: Final = ("department", "district")
+FEED_HEADERS: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 SHOWN_TO_CITIZENS: Final = ("case", "system", "status", "registered_at")
 """What a citizen who knows the number is told of a case that only some roles may see."""
-AWAY: Final = (RedisError, OSError, TimeoutError)
+TOLD_STATUS: Final = STATUS_ONLY | frozenset[ApiRole]({"citizen-channel"})
+
+_escalation: Final[Callable[[bytes], EscalationRaised | EscalationSentUp]] = decoder(
+    EscalationRaised | EscalationSentUp
+)
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +56,30 @@ async def shown(services: Services, caller: Caller, case: str) -> dict[str, Any]
         raise away(error) from None
     if found is None:
         found = await _accepted(services, case)
-    elif not caller.may_see(found.get("visible_to", ())):
-        if caller.role != "citizen-channel":
+    if not covers(caller, found):
+        await _tell(services, caller, found, "refused")
+        raise Problem(Kind.FORBIDDEN, OUTSIDE)
+    if not caller.may_see(found.get("visible_to", ())):
+        if caller.role not in TOLD_STATUS:
+            await _tell(services, caller, found, "refused")
             raise Problem(Kind.FORBIDDEN, "only some roles may see this case, and the token has none of them")
-        found = {name: found[name] for name in SHOWN_TO_CITIZENS}
+        return await _status(services, caller, found)
+    if caller.role in STATUS_ONLY:
+        return await _status(services, caller, found)
+    await _tell(services, caller, found, "shown")
     return found
+
+
+async def _status(services: Services, caller: Caller, found: dict[str, Any]) -> dict[str, Any]:
+    """How it stands; of what is no case of its own, that."""
+    await _tell(services, caller, found, "status-only")
+    return {name: found[name] for name in SHOWN_TO_CITIZENS if name in found} if "registered_at" in found else found
+
+
+async def _tell(services: Services, caller: Caller, found: dict[str, Any], what: Shown) -> None:
+    if found.get("visible_to"):
+        read = Read(found["case"], found["system"], found.get("restricted", UNNAMED), what)
+        await told(services, caller, "case", [read])
 
 
 async def _accepted(services: Services, case: str) -> dict[str, Any]:
@@ -77,15 +106,19 @@ async def get_escalations(request: web.Request) -> web.StreamResponse:
 async def _stream(
     request: web.Request, services: Services, entries: AsyncGenerator[FeedEntry | None]
 ) -> web.StreamResponse:
-    response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
+    response, caller = web.StreamResponse(headers=FEED_HEADERS), request[CALLER]
     await response.prepare(request)
     services.metrics.feed_clients.inc()
     try:
         await response.write(b"retry: %d\n\n" % RECONNECT_MS)
         async for entry in entries:
+            if caller.expires_at is not None and time.time() >= caller.expires_at:
+                break  # the listener comes back with a new token and its last id
+            if entry is not None and entry.visible_to:
+                await told(services, caller, "escalations", [_read(entry)])
             await response.write(b": nothing new\n\n" if entry is None else _event(entry))
+    except Problem as problem:  # that it was shown could not be made durable: it is not shown
+        logger.warning("an escalation feed ends: %s", problem.detail)
     except AWAY as error:  # the listener has gone, or Redis; the listener comes back with its last id
         logger.info("an escalation feed ends (%s)", type(error).__name__)
     finally:
@@ -94,9 +127,9 @@ async def _stream(
     return response
 
 
-def away(error: BaseException) -> Problem:
-    logger.warning("Redis is away (%s): nothing can be read", type(error).__name__)
-    return Problem(Kind.UNAVAILABLE, "the read model is away", retry_after=RETRY_UNAVAILABLE)
+def _read(entry: FeedEntry) -> Read:
+    raised = _escalation(entry.data)
+    return Read(raised.case, raised.system, raised.restricted or UNNAMED)
 
 
 def _event(entry: FeedEntry) -> bytes:

@@ -13,11 +13,14 @@ from agents.gateway.channels.table import routes_of_channels
 from agents.gateway.log import KafkaLog
 from agents.gateway.services import Services, assemble, connect
 from agents.gateway.settings import GatewaySettings
+from agents.gateway.signed.settings import OidcSettings
+from agents.gateway.signed.tokens import signed_tokens
 from agents.readmodel.reader import Reader
 from agents.runtime.exits import Exit
-from schemas.topics import CASE_COMMANDS, INTAKE_SUBMITTED, OFFICER_ACTIVITY, SMS_REQUESTED
+from agents.settings import load
+from schemas.topics import ACCESS_READ, CASE_COMMANDS, INTAKE_SUBMITTED, OFFICER_ACTIVITY, SMS_REQUESTED
 
-WRITES: Final = (INTAKE_SUBMITTED, CASE_COMMANDS, SMS_REQUESTED, OFFICER_ACTIVITY)
+WRITES: Final = (INTAKE_SUBMITTED, CASE_COMMANDS, SMS_REQUESTED, OFFICER_ACTIVITY, ACCESS_READ)
 LOOK_SECONDS: Final = 0.5
 BACKLOG: Final = 1024
 BOARD_TIMEOUT_SECONDS: Final = 3.0
@@ -32,13 +35,13 @@ class AddressError(RuntimeError):
 
 async def serve(settings: GatewaySettings) -> Exit:
     """Serve until SIGTERM or Ctrl-C, or until the producer or the simulated clock cannot go on; raises AddressError."""
-    clock = clock_of(settings)
+    clock, signed = clock_of(settings), signed_tokens(load(OidcSettings))
     redis, board = (
         connect(settings.redis_url, settings.redis_timeout),
         connect(settings.redis_url, BOARD_TIMEOUT_SECONDS),
     )
     log = KafkaLog(settings, settings.delivery_timeout, "gateway", WRITES)
-    services = assemble(settings, log=log, redis=redis, board=Reader(board), clock=clock)
+    services = assemble(settings, log=log, redis=redis, board=Reader(board), clock=clock, signed=signed)
     ending = Ending(services)
     if isinstance(clock, SimulatedClock):
         clock.on_fault = ending.clock_failed
@@ -100,5 +103,7 @@ async def _finish(services: Services, site: web.TCPSite, runner: web.AppRunner) 
     await services.feed.close()
     await runner.cleanup()
     await services.log.close()
+    if services.signed is not None:
+        await services.signed.keys.close()
     if services.spans is not None:
         await asyncio.to_thread(services.spans.close)

@@ -19,6 +19,7 @@ from agents.gateway.metrics import Metrics
 from agents.gateway.records import Identity
 from agents.gateway.remembering import IdempotencyKeys, Redislike
 from agents.gateway.settings import GatewaySettings
+from agents.gateway.signed.tokens import SignedTokens
 from agents.telemetry.spans import Spans, spans_of
 
 REDIS_CONNECTIONS: Final = 64
@@ -41,6 +42,8 @@ class Services:
     tokens: Tokens
     identity: Identity
     metrics: Metrics
+    signed: SignedTokens | None = None
+    """None: only tokens of the operator's list are known."""
     spans: Spans | None = None
     stopping: bool = False
 
@@ -65,7 +68,15 @@ def connect(url: str, timeout: float) -> "Redis":
     )
 
 
-def assemble(settings: GatewaySettings, *, log: Log, redis: "Redis", board: Board, clock: Clock) -> Services:
+def assemble(
+    settings: GatewaySettings,
+    *,
+    log: Log,
+    redis: "Redis",
+    board: Board,
+    clock: Clock,
+    signed: SignedTokens | None = None,
+) -> Services:
     """The services over these ports."""
     metrics = Metrics()
     guarded = Redislike(redis, metrics.redis_was_away)
@@ -85,8 +96,9 @@ def assemble(settings: GatewaySettings, *, log: Log, redis: "Redis", board: Boar
         buckets=Buckets(guarded, rate=settings.rate, burst=settings.burst),
         board=board,
         feed=Feed(board),
-        tokens=tokens(settings),
+        tokens=tokens(settings, needed=signed is None),
         identity=who,
         metrics=metrics,
+        signed=signed,
         spans=spans_of(settings, "nivaran-gateway"),
     )

@@ -10,11 +10,13 @@ from aiohttp import web
 
 from agents.clock import ClockNotSetError
 from agents.gateway import records
-from agents.gateway.auth import ACTORS, MAY_ACT, RECEIPT_WRITERS, SPEAKS_AS, SUBMITTERS, Caller, allow
+from agents.gateway.auth import ACTORS, MAY_ACT, RECEIPT_WRITERS, SPEAKS_AS, SUBMITTERS, Caller, allow, allow_system
 from agents.gateway.log import Entry, LogUnavailableError
 from agents.gateway.problems import FieldError, Kind, Problem
 from agents.gateway.remembering import Accepted, Answer
+from agents.gateway.scope import allow_act
 from agents.gateway.services import SERVICES, Services
+from agents.gateway.unavailable import RETRY_UNAVAILABLE
 from agents.telemetry.trace import TRACEPARENT, begun, exemplar
 from schemas.base import Actor
 from schemas.intake import Submitted
@@ -23,7 +25,6 @@ from streams.ids import valid_case_id
 from streams.profiles.profile import DAY_MS, Profile
 
 KEY: Final = re.compile("[!#-~]{8,128}")
-RETRY_UNAVAILABLE: Final = 5
 RETRY_IN_FLIGHT: Final = 1
 RECEIPT_LATENESS_MS: Final = 7 * DAY_MS
 
@@ -51,10 +52,17 @@ class Once(NamedTuple):
 async def post_complaint(request: web.Request) -> web.Response:
     """`POST /v1/complaints`."""
     services = request.app[SERVICES]
-    allow(request[CALLER], SUBMITTERS)
+    caller = request[CALLER]
+    allow(caller, SUBMITTERS)
     key, body = idempotency_key(request), await json_body(request)
-
+    allow_to_submit(caller, body)
     return accepted(await submit(services, body, key, traceparent(request)))
+
+
+def allow_to_submit(caller: Caller, body: object) -> None:
+    """Raises Problem FORBIDDEN where a body names another system than the token is for."""
+    if isinstance(body, dict) and isinstance(body.get("system"), str):
+        allow_system(caller, body["system"])
 
 
 async def submit(services: Services, body: object, key: str, trace: str) -> Once:
@@ -101,13 +109,15 @@ async def post_action(request: web.Request) -> web.Response:
 async def act(services: Services, caller: Caller, case: str, body: Any, key: str, trace: str) -> Once:
     """Take an action's body under the caller's key for it: durable once, however often it comes. Raises Problem."""
     profile = _profile(case)
+    now = received_at(services, body)
+    command, errors = records.action(body, case, profile, key, now)
+    if command is None:
+        raise Problem(Kind.INVALID_FIELDS, errors=errors)
+    by = getattr(command, "by", None)
+    _may_act(caller, body["type"], by)
+    await allow_act(services, caller, case, profile, by)
 
     def take() -> Taken:
-        now = received_at(services, body)
-        command, errors = records.action(body, case, profile, key, now)
-        if command is None:
-            raise Problem(Kind.INVALID_FIELDS, errors=errors)
-        _may_act(caller, body["type"], getattr(command, "by", None))
         entry = Entry(CASE_COMMANDS, case, command.id, command, command.at, now, trace)
         return Taken("action", entry, Answer(case, f"/v1/cases/{case}", command.id))
 

@@ -26,6 +26,7 @@ class DueCall(Struct, frozen=True, omit_defaults=True):
     contact: str | None = None
     visible_to: tuple[str, ...] = ()
     """Roles that may see the case, where it is restricted."""
+    restricted: str | None = None
 
 
 _due_call: Final[Callable[[bytes], DueCall]] = decoder(DueCall)
@@ -55,6 +56,7 @@ def _line(fact: e.FeedbackCallDue, view: CaseView) -> DueCall:
         category=view.category,
         contact=fact.contact,
         visible_to=view.visible_to,
+        restricted=view.restricted,
     )
 
 

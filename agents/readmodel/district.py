@@ -15,9 +15,17 @@ def systems_of(district: int) -> list[str]:
 
 
 async def read_board(
-    source: Source, system: str, district: int, at: int, sees: frozenset[str] = frozenset()
+    source: Source,
+    system: str,
+    district: int,
+    at: int,
+    sees: frozenset[str] = frozenset(),
+    department: str | None = None,
 ) -> DistrictBoard:
-    """One system's board of a district at `at` (UTC ms), for a reader of the roles `sees`; raises redis' errors."""
+    """One system's board of a district at `at` (UTC ms), for a reader of the roles `sees`; raises redis' errors.
+
+    `department` takes what is of it alone (None: everything).
+    """
     profile = profiles()[system]
     registers, day = Registers(source, system, profile.zone), day_key(at, profile.zone)
     return district_board(
@@ -28,8 +36,8 @@ async def read_board(
         at,
         day,
         bounds("day", at, profile.zone).start_at,
-        await registers.present(district),
-        await registers.day(district, day),
-        await registers.defaulters(district, day[:7]),
+        [each for each in await registers.present(district) if department in {None, each.department}],
+        {unit: each for unit, each in (await registers.day(district, day)).items() if department in {None, unit[0]}},
+        [each for each in await registers.defaulters(district, day[:7]) if department in {None, each.department}],
         partial(profile.visible, roles=sees),
     )

@@ -99,9 +99,11 @@ class Reader(OfficerReads):
         raw = await self._redis.get(self.keys.rejection(case))
         return None if raw is None else {"case": case, "status": "rejected", **msgspec.to_builtins(_rejection(raw))}
 
-    async def district(self, system: str, district: int, now: int, sees: frozenset[str]) -> DistrictBoard:
+    async def district(
+        self, system: str, district: int, now: int, sees: frozenset[str], department: str | None
+    ) -> DistrictBoard:
         """A district's live board at `now` (UTC ms)."""
-        return await read_board(RedisSource(self._redis, self.keys.prefix), system, district, now, sees)
+        return await read_board(RedisSource(self._redis, self.keys.prefix), system, district, now, sees, department)
 
     async def registered(self, system: str, since: int, until: int, wanted: Callable[[CaseView], bool]) -> Listing:
         """Cases registered in a time (UTC ms, both ends included) that are wanted, the latest first."""

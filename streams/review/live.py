@@ -61,6 +61,8 @@ class Blot(Struct, frozen=True):
     level: int
     office: str
     due_at: int
+    restricted: str | None = None
+    """The class of a case whose number is shown though not everybody may see it."""
 
 
 class DistrictBoard(Struct, frozen=True):
@@ -108,11 +110,7 @@ def district_board(
         _row(unit, names, at, units.get(unit, []), today.get(unit, {})) for unit in sorted(units.keys() | today.keys())
     )
     month = list(defaulters)
-    blots = tuple(
-        Blot(line.case if visible(line.restricted) else None, line.department, line.level, line.office, line.due_at)
-        for line in month
-        if line.due_at >= day_start_at
-    )
+    blots = tuple(_blot(line, shown=visible(line.restricted)) for line in month if line.due_at >= day_start_at)
     return DistrictBoard(
         system,
         district,
@@ -129,6 +127,11 @@ def district_board(
         defaulters_month=len(month),
         not_looked=tuple(_not_looked(stay for each in units.values() for stay in each)),
     )
+
+
+def _blot(line: Defaulter, *, shown: bool) -> Blot:
+    where = line.department, line.level, line.office, line.due_at
+    return Blot(line.case, *where, line.restricted) if shown else Blot(None, *where)
 
 
 def _row(unit: tuple[str, int], names: Mapping[str, Name], at: int, stays: list[Stay], today: Mapping[str, int]) -> Row:

@@ -81,6 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "hooks.toml").write_text(
         '[desk]\nurl = "https://example.org/hook"\nsecrets = ["NIVARAN_WEBHOOK_SECRET_DESK"]\n', "utf-8"
     )
+    assert invoke("token rotate --file {folder}/issuer.json", folder).exit_code == 0
     (folder / "offices.csv").write_text("system,office,name\nup-1076,revenue:dm@159,जिलाधिकारी\n", "utf-8")
     return folder
 
@@ -101,6 +102,9 @@ JSON = [
     Asked("replay {folder}/input.ndjson --truth {folder}/truth.json", 0),
     Asked("officers load {folder}/offices.csv --dry-run", 0, more=SERVING),
     Asked("officers load {folder}/noise", 2, more=SERVING),
+    Asked("token rotate --file {folder}/issuer.json", 0),
+    Asked("token keys --file {folder}/issuer.json", 0),
+    Asked("token issue --role officer --officer o-77 --district 159 --file {folder}/issuer.json", 0),
     Asked("profile list", 0),
     Asked("profile show up-1076", 0),
     Asked("register", 0),
@@ -157,6 +161,10 @@ WRONG = [
     Asked("load {folder}/input.ndjson --mapping {folder}/noise", 2, "noise", SERVING),
     Asked("gateway", 2, "NIVARAN_CITIZEN_KEY"),
     Asked("gateway --port 70000", 2, "--port"),
+    Asked("gateway", 2, "NIVARAN_OIDC_AUDIENCE", {**SERVING, "NIVARAN_OIDC_ISSUER": "https://issuer.example"}),
+    Asked("token keys --file {folder}/none.json", 1, "token rotate"),
+    Asked("token issue --role nobody", 2, "--role"),
+    Asked("token rotate --file {folder}/noise", 1, "noise"),
     Asked("worker nobody", 2, "intake"),
     Asked("exporter --port 70000", 2, "--port"),
     Asked("contract diff {folder}/noise", 2, "OLD"),

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from agents.kafka_admin import Spec, compare, specs
-from schemas import base, clusters, commands, events, intake, officers, review, sla, sms
+from schemas import access, base, clusters, commands, events, intake, officers, review, sla, sms
 from schemas import topics as names
 from schemas.assignments import DepartmentAssigned
 from schemas.codec import tag
@@ -36,6 +36,7 @@ MAY_BE_ON = {
     names.OFFICER_ACTIVITY: officers.OfficerInput,
     names.OFFICER_EVENTS: officers.OfficerFact,
     names.REVIEW_OUTCOMES: review.ReviewOutcome,
+    names.ACCESS_READ: access.AccessRead,
     names.WEBHOOK_UNDELIVERED: (events.EscalationRaised | events.EscalationSentUp | DepartmentAssigned | sla.SlaWindow),
     names.CLOCK: base.Wake,
 }

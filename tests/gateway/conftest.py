@@ -15,6 +15,7 @@ from agents.gateway.log import Entry, LogUnavailableError
 from agents.gateway.routes import Route
 from agents.gateway.services import Services, assemble, connect
 from agents.gateway.settings import GatewaySettings
+from agents.gateway.signed.tokens import SignedTokens
 from agents.readmodel.calls import DueCall, due_calls
 from agents.readmodel.district import read_board
 from agents.readmodel.listing import Listing, read_listing
@@ -84,8 +85,10 @@ class FakeBoard:
     async def case(self, case: str) -> dict[str, Any] | None:
         return self.cases.get(case)
 
-    async def district(self, system: str, district: int, now: int, sees: frozenset[str]) -> DistrictBoard:
-        return await read_board(self.source, system, district, now, sees)
+    async def district(
+        self, system: str, district: int, now: int, sees: frozenset[str], department: str | None
+    ) -> DistrictBoard:
+        return await read_board(self.source, system, district, now, sees, department)
 
     async def registered(self, system: str, since: int, until: int, wanted: Callable[[CaseView], bool]) -> Listing:
         return await read_listing(self.source, system, since, until, wanted)
@@ -157,11 +160,17 @@ def settings(**changes: Any) -> GatewaySettings:
 
 @asynccontextmanager
 async def running(
-    redis_url: str = NOBODY, *, channels: Iterable[Route] = (), redis: Any = None, **changes: Any
+    redis_url: str = NOBODY,
+    *,
+    channels: Iterable[Route] = (),
+    redis: Any = None,
+    signed: SignedTokens | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Gateway]:
     """A gateway that serves these channels beside the API; `redis` in place of a connection."""
     redis = redis or connect(redis_url, 10)  # longer than a busy machine's hiccup
-    services = assemble(settings(**changes), log=FakeLog(), redis=redis, board=FakeBoard(), clock=FixedClock())
+    ports = {"log": FakeLog(), "redis": redis, "board": FakeBoard(), "clock": FixedClock()}
+    services = assemble(settings(**changes), **ports, signed=signed)
     client = TestClient(TestServer(build(services, channels)))
     await client.start_server()
     try:

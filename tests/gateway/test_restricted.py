@@ -8,6 +8,9 @@ from agents.gateway.auth import tokens
 from agents.readmodel.reader import FeedEntry
 from agents.readmodel.review import Registers
 from agents.settings import SettingsError
+from schemas import events as e
+from schemas.base import Because
+from schemas.codec import encode
 from streams.profiles.load import profile
 from tests.gateway.conftest import CASE, running, settings
 from tests.gateway.test_feed import ids, listening
@@ -19,6 +22,14 @@ FOUND = {
     "case": CASE, "system": "up-1076", "status": "open", "registered_at": 5, "category": "fir-not-registered",
     "restricted": "police", "visible_to": SEEN_BY, "timeline": [{"text": "थाने में सुनवाई नहीं"}],
 }  # fmt: skip
+
+
+RAISED = e.EscalationRaised(
+    case=CASE, seq=3, at=7, system="up-1076", case_type="complaint", district=159, department="police",
+    category="fir-not-registered", cause="time-out", from_level=1, to_level=2, from_office="police:co@159",
+    to_office="police:sp@159", age_ms=2, due_at=None, because=Because("r", "p", "c"), restricted="police",
+    visible_to=tuple(SEEN_BY),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("role", "status"), [("officer", 403), ("call-centre", 200), ("officer/police", 200)])
@@ -41,7 +52,7 @@ async def test_the_citizen_is_told_how_it_stands_and_no_more(gateway):
 @pytest.mark.parametrize(("role", "heard"), [("officer", ["2-0"]), ("officer/police", ["1-0", "2-0"])])
 async def test_escalations_are_heard_of_by_the_roles_they_name(gateway, role, heard):
     gateway.board.feed += [
-        FeedEntry("1-0", "police", 159, b"{}", tuple(SEEN_BY)),
+        FeedEntry("1-0", "police", 159, encode(RAISED), tuple(SEEN_BY)),
         FeedEntry("2-0", "water", 159, b"{}"),
     ]
     async with listening(gateway, last="0-0", role=role) as response:

@@ -9,8 +9,8 @@ from typing import Any, Final, cast, get_args
 from aiohttp import web
 
 from agents.gateway.problems import Problem
-from agents.gateway.reading import AWAY, away
 from agents.gateway.services import Services
+from agents.gateway.unavailable import AWAY, away
 from agents.settings import SettingsError
 from schemas.base import Channel
 from streams.dialogue.standing import Standing, Status

@@ -17,7 +17,8 @@ from agents.gateway.problems import FieldError, Kind, Problem
 from agents.gateway.records import clamped
 from agents.gateway.routes import Handler, Route
 from agents.gateway.services import SERVICES, Services
-from agents.gateway.writing import RECEIPT_LATENESS_MS, RETRY_UNAVAILABLE, append, received_at, traceparent
+from agents.gateway.unavailable import RETRY_UNAVAILABLE
+from agents.gateway.writing import RECEIPT_LATENESS_MS, append, received_at, traceparent
 from agents.settings import SettingsError, load
 from agents.sms.memory import ref_key
 from schemas.sms import SmsReceipt

@@ -14,7 +14,8 @@ from agents.gateway.channels.cloudevents.taking import take
 from agents.gateway.problems import CONTENT_TYPE, FieldError, Kind, Problem
 from agents.gateway.routes import Route
 from agents.gateway.services import SERVICES, Services
-from agents.gateway.writing import CALLER, RETRY_UNAVAILABLE, accepted, json_of, traceparent
+from agents.gateway.unavailable import RETRY_UNAVAILABLE
+from agents.gateway.writing import CALLER, accepted, json_of, traceparent
 from agents.settings import load
 
 FAMILY: Final = "application/cloudevents"

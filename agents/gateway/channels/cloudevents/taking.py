@@ -7,7 +7,7 @@ from agents.gateway.auth import ACTORS, SUBMITTERS, Caller, allow
 from agents.gateway.channels.cloudevents.event import ACTION, COMPLAINT, Event
 from agents.gateway.problems import FieldError, Kind, Problem
 from agents.gateway.services import Services
-from agents.gateway.writing import Once, act, submit
+from agents.gateway.writing import Once, act, allow_to_submit, submit
 from streams.ids import digest
 
 KEY_LENGTH: Final = 32
@@ -28,6 +28,7 @@ async def take(services: Services, caller: Caller, event: Event, trace: str) -> 
     try:
         if case is not None:
             return await act(services, caller, case, body, key, trace)
+        allow_to_submit(caller, body)
         return await submit(services, body, key, trace)
     except Problem as problem:
         problem.detail = SAID.get(problem.kind, problem.detail)

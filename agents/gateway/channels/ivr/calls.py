@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from aiohttp import web
 
-from agents.gateway.auth import allow
+from agents.gateway.auth import allow, allow_system
 from agents.gateway.calling import CALLERS, asked_form, csv_answer, no_store
 from agents.gateway.channels.common import known, plainly, secrets_of, system_of
 from agents.gateway.channels.ivr.recordings import HttpRecordings, RecordingAwayError, Recordings
@@ -22,7 +22,8 @@ from agents.gateway.reading import answer, unknown_filters
 from agents.gateway.requests import Mobile
 from agents.gateway.routes import Route
 from agents.gateway.services import SERVICES, Services
-from agents.gateway.writing import CALLER, RETRY_UNAVAILABLE, received_at
+from agents.gateway.unavailable import RETRY_UNAVAILABLE
+from agents.gateway.writing import CALLER, received_at
 from agents.settings import load
 from schemas.base import Recording
 
@@ -167,6 +168,7 @@ class Telephony:
         """`GET /v1/call-backs`: calls to return, as JSON or CSV."""
         services = request.app[SERVICES]
         allow(request[CALLER], CALLERS)
+        allow_system(request[CALLER], self._profile.system)
         errors = unknown_filters(request, ("format",))
         form = asked_form(request, errors)
         if errors:
@@ -180,6 +182,7 @@ class Telephony:
         """`POST /v1/call-backs/{id}/done`: somebody called back; a later missed call begins a new task."""
         services = request.app[SERVICES]
         allow(request[CALLER], CALLERS)
+        allow_system(request[CALLER], self._profile.system)
         tasks = Tasks(services, self._profile.system, self._settings.ivr_days)
         if not await tasks.done(request.match_info["id"]):
             raise Problem(Kind.NOT_FOUND, "no such call to return, or it was returned before")
@@ -189,6 +192,7 @@ class Telephony:
         """`GET /v1/recordings/{call}`: the reference that an action on a case cites."""
         services = request.app[SERVICES]
         allow(request[CALLER], CALLERS)
+        allow_system(request[CALLER], self._profile.system)
         tasks = Tasks(services, self._profile.system, self._settings.ivr_days)
         found = await tasks.recording(request.match_info["call"])
         if found is None:

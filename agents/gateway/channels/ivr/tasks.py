@@ -13,7 +13,7 @@ from agents.gateway.calling import opened
 from agents.gateway.problems import Kind, Problem
 from agents.gateway.remembering import PREFIX
 from agents.gateway.services import Services
-from agents.gateway.writing import RETRY_UNAVAILABLE
+from agents.gateway.unavailable import RETRY_UNAVAILABLE
 from schemas.base import Recording
 from streams.ids import citizen_token, digest, normal_mobile
 

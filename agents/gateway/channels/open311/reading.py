@@ -9,14 +9,17 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from agents.gateway import accesses
+from agents.gateway.accesses import UNNAMED, Read
 from agents.gateway.auth import Caller
 from agents.gateway.channels.open311.entering import Served, jurisdiction, reader
 from agents.gateway.channels.open311.formats import refusal, told
 from agents.gateway.channels.open311.showing import STATUSES, ServiceRequest, of_board, of_view
 from agents.gateway.problems import FieldError, Kind, Problem
-from agents.gateway.reading import AWAY, away, shown, unknown_filters
+from agents.gateway.reading import shown, unknown_filters
 from agents.gateway.records import profile_of_case
 from agents.gateway.services import SERVICES, Services
+from agents.gateway.unavailable import AWAY, away
 from agents.gateway.writing import received_at
 from agents.readmodel.keys import LISTED_KEPT_MS
 from agents.readmodel.listing import MOST_LOOKED_AT
@@ -124,6 +127,8 @@ async def _list(request: web.Request, services: Services, caller: Caller, profil
     if not found.whole:
         said = f"more than {MOST_LOOKED_AT} requests lie between start_date and end_date: ask for fewer days"
         raise refusal([FieldError("start_date", said)])
+    read = [Read(each.case, each.system, each.restricted or UNNAMED) for each in found.views if each.visible_to]
+    await accesses.told(services, caller, "case", read)
     return [of_view(view, profile) for view in found.views]
 
 

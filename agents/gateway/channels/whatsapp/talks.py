@@ -10,7 +10,7 @@ from agents.contact import SealError
 from agents.gateway.problems import Kind, Problem
 from agents.gateway.remembering import PREFIX
 from agents.gateway.services import Services
-from agents.gateway.writing import RETRY_UNAVAILABLE
+from agents.gateway.unavailable import RETRY_UNAVAILABLE
 from schemas.codec import decoder, encode
 from streams.dialogue.said import Reply
 from streams.dialogue.talk import Talk

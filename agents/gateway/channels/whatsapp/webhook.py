@@ -17,7 +17,8 @@ from agents.gateway.channels.whatsapp.talks import Read, Talks
 from agents.gateway.problems import Kind, Problem
 from agents.gateway.routes import Route
 from agents.gateway.services import SERVICES, Services
-from agents.gateway.writing import RETRY_UNAVAILABLE, submit, traceparent
+from agents.gateway.unavailable import RETRY_UNAVAILABLE
+from agents.gateway.writing import submit, traceparent
 from agents.settings import SettingsError, load
 from streams.dialogue.said import Ask, Lodge
 from streams.dialogue.talk import Heard, Lodged, Refused, Turn, answered, lodged, step
