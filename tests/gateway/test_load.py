@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from agents.cli import load as command
 from agents.gateway.log import Entry
-from agents.loader import rows, run
+from agents.loader import rows, run, tables
 from agents.loader.run import NotDurableError
 from schemas.commands import AddNote, Dispose
 from schemas.intake import Submitted
@@ -325,7 +325,7 @@ def test_quoted_cells_span_lines_and_a_reject_names_the_first(tmp_path, mapping)
 
 
 def test_a_cell_that_cannot_be_read_costs_its_row_only(tmp_path, mapping):
-    huge = GOOD.replace("खराब", "X" * (rows.FIELD_LIMIT + 1))
+    huge = GOOD.replace("खराब", "X" * (tables.FIELD_LIMIT + 1))
     result, told = load(lines(tmp_path / "in.csv", HEADER, GOOD, huge, GOOD), "--mapping", mapping)
     assert (result.exit_code, told["records"], told["rejected"]) == (1, 4, 1)
 
