@@ -166,6 +166,11 @@ def columns(mapping: FileMapping) -> set[str]:
     return found | {mapping.occurred.column} | {action.at.column for action in mapping.actions}
 
 
+def text_of(cell: Cell) -> str:
+    """As text: of a day alone no time of day."""
+    return cell if isinstance(cell, str) else (cell.date() if cell.time() == MIDNIGHT else cell).isoformat()
+
+
 def nested(reads: tuple[tuple[tuple[str, ...], Read], ...], row: Row) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path, read in reads:
@@ -215,7 +220,7 @@ def _read(source: Source, where: str, making: _Making) -> Read:
         return mapped[value] if value in mapped else form(value), unknown
 
     def read(row: Row) -> Any:
-        value, unknown = told(str(first(row)))
+        value, unknown = told(text_of(first(row)))
         if unknown:
             making.noted[where] += 1
         return value
@@ -228,7 +233,7 @@ def _first(source: Source, where: str) -> Read:
     if column is not None:
         return lambda row: row[column]
     if template is not None:
-        return lambda row: COLUMN.sub(lambda match: str(row[match[1]]), template)
+        return lambda row: COLUMN.sub(lambda match: text_of(row[match[1]]), template)
     if constant is not None:
         return lambda _: constant
     raise MappingError(f"{where}: needs a column, a template or a constant")

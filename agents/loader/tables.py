@@ -14,7 +14,7 @@ from agents.gateway.log import Entry
 from agents.gateway.problems import FieldError
 from agents.gateway.records import Identity
 from agents.gateway.requests import RegisterLine
-from agents.loader.mapping import Cell, Compiled, Unnamed, columns, nested
+from agents.loader.mapping import Cell, Compiled, Unnamed, columns, nested, text_of
 from agents.loader.rows import Clock, FileError, Told, action_of, submission
 from schemas.intake import Submitted
 from streams.text import nfc
@@ -85,7 +85,7 @@ def _rows(reader: Any) -> Iterator[tuple[int, list[str] | FieldError]]:
 def _unreadable(cells: Sequence[Cell], header: Sequence[str]) -> FieldError | None:
     if len(cells) != len(header):
         return FieldError("", f"has {len(cells)} columns, the header has {len(header)}")
-    return None if _encodes("".join(map(str, cells))) else FieldError("", "is no UTF-8")
+    return None if _encodes("".join(map(text_of, cells))) else FieldError("", "is no UTF-8")
 
 
 def _encodes(text: str) -> bool:
@@ -102,7 +102,7 @@ def _mended(text: str) -> str:
 
 
 def _shown(row: dict[str, Cell]) -> dict[str, str]:
-    return {name: _mended(str(value)) for name, value in row.items()}
+    return {name: _mended(text_of(value)) for name, value in row.items()}
 
 
 class _Teller:
