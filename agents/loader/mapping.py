@@ -142,7 +142,7 @@ def compiled(mapping: FileMapping) -> Compiled:
         if action.type not in ACTIONS:
             raise MappingError(f"actions: no action {action.type!r}; there are {', '.join(sorted(ACTIONS))}")
     noted: Counter[str] = Counter()
-    making = _Making(noted, {**_FORMS, **_named(profile)})
+    making = _Making(noted, {**_FORMS, **named_forms(profile)})
     return Compiled(
         mapping,
         profile,
@@ -258,7 +258,7 @@ def _integer(value: str) -> Any:
 _FORMS: Final[Mapping[str, Callable[[str], Any]]] = {"text": str, "slug": _slug, "integer": _integer}
 
 
-def _named(profile: Profile) -> dict[str, Callable[[str], Any]]:
+def named_forms(profile: Profile) -> dict[str, Callable[[str], Any]]:
     """The forms that find what a person wrote by its name, Hindi or English, as the conversations do."""
     districts = {code: each.name for code, each in profile.districts.items()}
     categories = category_names(profile)
