@@ -97,10 +97,11 @@ def bulk(count: int, kafka: str | None) -> None:
         seconds = time.perf_counter() - began
         found = rejected(file.with_name(file.name + ".rejects.ndjson"))
     exact = found == expected and told["rows"] == count and told["records"] == count - len(expected)
-    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     where = f"Kafka at {kafka}" if kafka else "dry run"
     click.echo(
-        f"{count:,} rows, {where}: {seconds:.1f} s by the clock, {count / seconds:,.0f} rows/s, {most:.0f} MiB; "
+        f"{count:,} rows, {where}: {seconds:.1f} s by the clock, {used.ru_utime + used.ru_stime:.1f} s of CPU, "
+        f"{used.ru_maxrss / 1024:.0f} MiB; "
         f"{told['records']:,} records, {len(found):,} rejected of {len(expected):,} bad rows; "
         f"line and field of each: {'exact' if exact else 'NOT exact'}."
     )
