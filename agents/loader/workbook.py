@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import IO, Any, Final
 from xml.etree.ElementTree import ParseError
 
@@ -63,7 +63,7 @@ def sheet_rows(
         for number in skipped:
             yield Told(number, [], [], None)
         headings = _headings(file, page)
-        yield from table(header, _cells(chain(above, rows), len(header), headings), compiled, identity, now)
+        yield from table(header, _cells(chain(above, rows), header, headings), compiled, identity, now)
     finally:
         book.close()
 
@@ -146,21 +146,21 @@ def _filled(cells: Sequence[Any]) -> int:
 
 
 def _cells(
-    rows: Iterator[Numbered], width: int, headings: frozenset[int]
+    rows: Iterator[Numbered], header: Sequence[str], headings: frozenset[int]
 ) -> Iterator[tuple[int, Sequence[Cell] | FieldError]]:
     for number, cells in rows:
         if not _filled(cells) or (number in headings and _filled(cells) == 1):
             yield number, ()
             continue
         told = [_cell(cell) for cell in cells]
-        wrong = next((each for each in told if isinstance(each, FieldError)), None)
+        wrong = next(((name, each) for name, each in zip_longest(header, told) if isinstance(each, FieldError)), None)
         if wrong is not None:
-            yield number, wrong
+            yield number, wrong[1]._replace(detail=f"{wrong[1].detail} (under {wrong[0] or 'no name'})")
             continue
         whole: list[Cell] = [each for each in told if not isinstance(each, FieldError)]
-        while len(whole) > width and whole[-1] == "":
+        while len(whole) > len(header) and whole[-1] == "":
             whole.pop()
-        yield number, whole + [""] * (width - len(whole))
+        yield number, whole + [""] * (len(header) - len(whole))
 
 
 def _cell(value: Any) -> Cell | FieldError:

@@ -104,7 +104,7 @@ def test_titles_empty_rows_and_merged_headings_are_passed_over_and_counted(tmp_p
         ({"opened": typed(9999, 12, 31), "closed": typed(9999, 12, 31)}, "dispose.at", "no date"),
         ({"phone": 12}, "mobile", "telephone"),
         ({"ref": 123456789012345678}, "", "15 digits"),
-        ({"words": "=1/0", "subject": "#DIV/0!"}, "", "#DIV/0!"),
+        ({"words": "=1/0", "subject": "#DIV/0!"}, "", "#DIV/0! in a cell (under subject)"),
         ({"ref": None}, "key", "blank"),
         ({"block": "gola", "more": "a note beside the table"}, "", "10 columns"),
         ({"kind": True}, "type", "must be one of"),
