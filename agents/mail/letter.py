@@ -45,53 +45,74 @@ class Taken(NamedTuple):
     """Sent by a machine: never answered, or two machines would write to each other."""
 
 
+class _Read(NamedTuple):
+    """What is taken out of a letter."""
+
+    key: str
+    attachments: int
+    automatic: bool
+    sender: str
+    subject: str
+    text: str
+    sent_at: int | None
+
+
 def take(raw: bytes, profile: Profile, received_at: int, identity: Identity) -> Taken:
     """The submission of a letter, or everything that is wrong with it. `received_at` is in UTC ms."""
     if len(raw) > LONGEST:
         return Taken(_key(raw), None, [FieldError("", f"is longer than {LONGEST >> 20} MiB")], 0)
     try:
-        letter = message_from_bytes(raw, policy=policy.default)
-        assert isinstance(letter, EmailMessage)
-        return _taken(letter, raw, profile, received_at, identity)
-    except (MessageError, UnicodeError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
+        letter = _read(raw)
+    except UnreadableError as error:
+        return Taken(_key(raw), None, [FieldError("text", str(error))], 0)
+    except (MessageError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
         # the parser of the standard library raises any of these for what is no letter; what they say may quote it
         return Taken(_key(raw), None, [FieldError("", "is no letter that can be read")], 0)
+    if letter.automatic:
+        return Taken(letter.key, None, [FieldError("", "was sent by a machine")], letter.attachments, automatic=True)
+    submitted, errors = _submitted(letter, profile, received_at, identity)
+    return Taken(letter.key, submitted, errors, letter.attachments)
 
 
-def _taken(letter: EmailMessage, raw: bytes, profile: Profile, received_at: int, identity: Identity) -> Taken:
-    key = _key(str(letter["Message-ID"]).strip().encode("utf-8", "replace") if letter["Message-ID"] else raw)
-    attachments = sum(1 for _ in letter.iter_attachments())
-    if str(letter.get("Auto-Submitted", "no")).lower() != "no" or letter.get_content_type() == "multipart/report":
-        return Taken(key, None, [FieldError("", "was sent by a machine")], attachments, automatic=True)
-    try:
-        body, text = _filled(letter), words(letter)
-    except UnreadableError as error:
-        return Taken(key, None, [FieldError("text", str(error))], attachments)
-    said, free = _form(text)
-    body |= said
-    body["text"] = free
-    errors = _named(body, profile)
+def _read(raw: bytes) -> _Read:
+    """Raises UnreadableError, and what the parser raises."""
+    letter = message_from_bytes(raw, policy=policy.default)
+    assert isinstance(letter, EmailMessage)
+    sender = parseaddr(str(letter.get("From", "")))[1].lower()
+    automatic = str(letter.get("Auto-Submitted", "no")).lower() != "no"
+    automatic |= letter.get_content_type() == "multipart/report"
+    if not sender and not automatic:
+        raise UnreadableError("has no sender")
+    return _Read(
+        key=_key(str(letter["Message-ID"]).strip().encode("utf-8", "replace") if letter["Message-ID"] else raw),
+        attachments=sum(1 for _ in letter.iter_attachments()),
+        automatic=automatic,
+        sender=sender,
+        subject=str(letter.get("Subject", "")),
+        text="" if automatic else words(letter),
+        sent_at=_sent_at(letter),
+    )
+
+
+def _submitted(
+    letter: _Read, profile: Profile, received_at: int, identity: Identity
+) -> tuple[Submitted | None, list[FieldError]]:
+    said, text = _form(f"{letter.subject}\n{letter.text}" if _filled(letter.subject) else letter.text)
+    body = {
+        # the sender's address stands for the person where there is no number; only its hash is written
+        "system": profile.system, "type": "complaint", "channel": "email", "citizen": letter.sender[:256],
+        "occurred_at": received_at if letter.sent_at is None else min(received_at, letter.sent_at), "text": text,
+    } | said  # fmt: skip
+    unnamed = _named(body, profile)
     missing = [FieldError(name, "is missing: write a line with it") for name in NEEDED if not _has(body, name)]
-    submitted, wrong = records.complaint(
-        body | {"system": profile.system, "occurred_at": _sent_at(letter, received_at)},
-        key, received_at, identity, kind=RegisterLine,
-    )  # fmt: skip
-    told = {error.field for error in [*errors, *missing]}
-    errors = [*missing, *errors, *(error for error in wrong if error.field not in told and error.field != "place")]
-    return Taken(key, None if errors else submitted, errors, attachments)
+    submitted, wrong = records.complaint(body, letter.key, received_at, identity, kind=RegisterLine)
+    told = {"place", *(error.field for error in [*unnamed, *missing])}
+    errors = [*missing, *unnamed, *(error for error in wrong if error.field not in told)]
+    return (None if errors else submitted), errors
 
 
 def _key(identity: bytes) -> str:
     return f"mail-{digest(identity.hex(), length=KEY_LENGTH)}"
-
-
-def _filled(letter: EmailMessage) -> dict[str, Any]:
-    """What the envelope says: the person, where no number is given, is the sender's address, which is kept nowhere."""
-    sender = parseaddr(str(letter.get("From", "")))[1].lower()
-    if not sender:
-        raise UnreadableError("has no sender")
-    form, _ = _form(str(letter.get("Subject", "")))
-    return {"type": "complaint", "channel": "email", "citizen": sender[:256], **form}
 
 
 def _form(text: str) -> tuple[dict[str, Any], str]:
@@ -99,17 +120,23 @@ def _form(text: str) -> tuple[dict[str, Any], str]:
     fields: dict[str, Any] = {}
     free = []
     for line in text.splitlines():
-        found = LINE.fullmatch(line)
-        name = FORM.get(found[1].lower()) if found else None
-        if found is None or name is None:
+        filled = _filled(line)
+        if filled is None:
             free.append(line)
-        elif not _has(fields, name):
-            into, _, unit = name.partition(".")
+        elif not _has(fields, filled[0]):
+            into, _, unit = filled[0].partition(".")
             if unit:
-                fields.setdefault(into, {})[unit] = found[2].strip()
+                fields.setdefault(into, {})[unit] = filled[1]
             else:
-                fields[name] = found[2].strip()
+                fields[into] = filled[1]
     return fields, "\n".join(free).strip()
+
+
+def _filled(line: str) -> tuple[str, str] | None:
+    """Field and value, where this is a line of the form."""
+    found = LINE.fullmatch(line)
+    name = FORM.get(found[1].lower()) if found else None
+    return None if found is None or name is None else (name, found[2].strip())
 
 
 def _has(body: dict[str, Any], name: str) -> bool:
@@ -131,8 +158,8 @@ def _named(body: dict[str, Any], profile: Profile) -> list[FieldError]:
     return errors
 
 
-def _sent_at(letter: EmailMessage, received_at: int) -> int:
+def _sent_at(letter: EmailMessage) -> int | None:
     try:
-        return min(received_at, max(0, round(parsedate_to_datetime(str(letter["Date"])).timestamp() * 1000)))
+        return max(0, round(parsedate_to_datetime(str(letter["Date"])).timestamp() * 1000))
     except (TypeError, ValueError, OverflowError, IndexError):
-        return received_at
+        return None

@@ -76,6 +76,7 @@ def names(folder: Path) -> list[str]:
         (plain(FORM + "\n\n-- \nRam\n9876543210"), "No water for two weeks."),
         (plain(FORM + "\n\n-----Original Message-----\nold words"), "No water for two weeks."),
         (plain("Category: hand-pump\nNo water.", head="Subject: District: Kheri\n"), "No water."),
+        (plain(FORM, head="Subject: Re: water\n"), "No water for two weeks."),
         (made(plain=FORM, html=PAGE), "No water for two weeks."),
         (plain(PAGE).replace(b"text/plain", b"text/html"), "No water & no answer"),
         (made(plain=FORM, file="JPEG"), "No water for two weeks."),
