@@ -29,7 +29,7 @@ class MailSettings(Settings, frozen=True, kw_only=True):
     citizen_key: str
     contact_key: str
     mail_system: str
-    """The system that letters are for, such as `up-1076`."""
+    """The system that letters are for, by the name of its profile."""
     load_timeout: Annotated[float, Meta(ge=1)] = 30.0
     """How long a batch may take to be acknowledged before the run ends."""
 
