@@ -31,7 +31,8 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "token": Entry("agents.cli.token:token", "Signed tokens for a demonstration, by two keys in a file."),
         "sms-sandbox": Entry("agents.cli.sandbox:sms_sandbox", "An SMS gateway that sends nothing and keeps a ledger."),
         "webhooks": Entry("agents.cli.webhooks:webhooks", "Escalations by signed HTTP calls, to those without Kafka."),
-        "load": Entry("agents.cli.load:load", "Submissions and actions from NDJSON or CSV."),
+        "load": Entry("agents.cli.load:load", "Submissions and actions from NDJSON, CSV or XLSX."),
+        "mail": Entry("agents.cli.mail:mail", "Letters from a folder or a mailbox as submissions."),
     },
     "Operate it": {
         "topics": Entry("agents.cli.topics:topics", "Create the topics, or compare them with the registry."),

@@ -15,6 +15,14 @@ Slug = Annotated[
     str, Meta(pattern=r"\A[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=64, description="lower-case words joined by dashes")
 ]
 Code = Annotated[str, Meta(min_length=1, max_length=64, description="a code of another register, kept as text")]
+External = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Z]{2,8}(/[A-Z]{1,2})?/20[0-9]{2}/[0-9]{1,7}\Z",
+        description="another register's own number, such as PMOPG/E/2026/0001234: office code, kind, year, serial",
+    ),
+]
+"""So narrow that neither a telephone number nor a person's name alone fits it: it is shown, and goes into URLs."""
 ShortText = Annotated[str, Meta(min_length=1, max_length=256)]
 LongText = Annotated[
     str,

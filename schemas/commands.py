@@ -11,6 +11,7 @@ from schemas.base import (
     Channel,
     DisposalKind,
     DissatisfactionReason,
+    External,
     Grade,
     Instant,
     Language,
@@ -55,6 +56,8 @@ class Register(Command, frozen=True, tag="case.register.v1"):
     source: Slug | None = None
     """The intake source it came through, where the system knows several."""
     spoken_language: SpokenLanguage | None = None
+    external: External | None = None
+    """The number that the register it was transferred from knows it by."""
 
 
 class LinkDuplicate(Command, frozen=True, tag="case.link-duplicate.v1"):

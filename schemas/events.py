@@ -15,6 +15,7 @@ from schemas.base import (
     DisposalKind,
     DissatisfactionReason,
     EscalationCause,
+    External,
     Grade,
     Instant,
     Language,
@@ -61,6 +62,8 @@ class CaseRegistered(CaseEvent, frozen=True, tag="case.registered.v1"):
     """The class of cases it is of that not everybody may see."""
     visible_to: tuple[Slug, ...] = ()
     """Roles that may see it, where it is restricted."""
+    external: External | None = None
+    """The number that the register it was transferred from knows it by."""
 
 
 class DuplicateLinked(CaseEvent, frozen=True, tag="case.duplicate-linked.v1"):

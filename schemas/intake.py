@@ -4,7 +4,20 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.base import CaseId, CaseType, Channel, Instant, Language, LongText, Place, Record, Slug, Token, Wake
+from schemas.base import (
+    CaseId,
+    CaseType,
+    Channel,
+    External,
+    Instant,
+    Language,
+    LongText,
+    Place,
+    Record,
+    Slug,
+    Token,
+    Wake,
+)
 
 Sealed = Annotated[
     str, Meta(max_length=400, description="base64url AES-256-GCM; associated data: sealing topic and case id")
@@ -39,6 +52,8 @@ class Submitted(Record, frozen=True, tag="intake.submitted.v1"):
     """The office or gathering it came through, where the system knows several (`intake_sources` of its profile)."""
     spoken_language: SpokenLanguage | None = None
     """What was spoken, apart from the language the text is written in."""
+    external: External | None = None
+    """The number that the register it was transferred from knows it by."""
 
 
 class IntakeRejected(Record, frozen=True, tag="intake.rejected.v1"):

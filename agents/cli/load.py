@@ -1,4 +1,4 @@
-"""`nivaran load`: submissions and actions from NDJSON or CSV into Kafka."""
+"""`nivaran load`: submissions and actions from NDJSON, CSV or XLSX into Kafka."""
 
 import signal
 import sys
@@ -20,10 +20,11 @@ from agents.clock import WallClock
 from agents.contact import Contacts, KeyFormatError, key_bytes
 from agents.gateway.records import Identity
 from agents.kafka_admin import ClusterError
-from agents.loader.mapping import MappingError, read_mapping
+from agents.loader.mapping import MappingError
 from agents.loader.progress import Checkpoint, Progress, ProgressError, content_of
-from agents.loader.rows import FileError, Told, csv_rows, ndjson, opened
+from agents.loader.rows import FileError
 from agents.loader.run import KafkaTarget, NotDurableError, Nowhere, Rejects, load_rows
+from agents.loader.sources import Choice, Source, source
 from agents.runtime.exits import Exit
 from agents.settings import Settings, SettingsError
 
@@ -49,12 +50,14 @@ class Unfit(click.ClickException):
 class Plan(NamedTuple):
     """What is asked for."""
 
-    file: Path
-    mapping: Path | None
+    choice: Choice
     rejects: Path
     progress: Path
-    as_it_happened: bool
     dry_run: bool
+
+    @property
+    def file(self) -> Path:
+        return self.choice.file
 
 
 @click.command()
@@ -62,13 +65,14 @@ class Plan(NamedTuple):
 @click.option(
     "--mapping",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="TOML that says what a CSV's columns mean; without it FILE is NDJSON.",
+    help="TOML that says what the columns of a CSV or XLSX mean; without it FILE is NDJSON.",
 )
+@click.option("--sheet", metavar="NAME", help="Sheet of an XLSX workbook; default: the first.")
 @click.option(
     "--received",
     type=click.Choice(["now", "file"]),
     default="now",
-    help="When lines of NDJSON count as received: as they are loaded, or at their own `at`. A CSV's mapping says it.",
+    help="When lines of NDJSON count as received: as they are loaded, or at their own `at`. A mapping says it itself.",
 )
 @click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Default: FILE.rejects.ndjson.")
 @click.option("--restart", is_flag=True, help="Forget how far an earlier run came.")
@@ -78,6 +82,7 @@ class Plan(NamedTuple):
 def load(
     file: Path,
     mapping: Path | None,
+    sheet: str | None,
     received: str,
     rejects: Path | None,
     restart: bool,
@@ -85,7 +90,7 @@ def load(
     kafka: str | None,
     as_json: bool,
 ) -> None:
-    """Load submissions and actions from FILE (NDJSON, or CSV with --mapping; .gz is unpacked).
+    """Load submissions and actions from FILE: NDJSON, or with --mapping CSV or XLSX (.gz of the first two is unpacked).
 
     A line of NDJSON holds `key`, `body` (as POST /v1/complaints takes it; `mobile` may be missing) and, for an action,
     `case`. Ids are derived from the keys, so loading twice does nothing twice. How far a run came stands in
@@ -101,13 +106,12 @@ def load(
     Example:
       nivaran load complaints.ndjson
       nivaran load register.csv.gz --mapping register.toml --dry-run
+      nivaran load samadhan-divas.xlsx --mapping samadhan-divas.toml --sheet तहसील
     """  # fmt: skip
     plan = Plan(
-        file,
-        mapping,
+        Choice(file, mapping, sheet, received == "file"),
         rejects or file.with_name(file.name + ".rejects.ndjson"),
         file.with_name(file.name + ".progress.json"),
-        received == "file",
         dry_run,
     )
     if any(each is not None and _same(each, plan.rejects) for each in (file, mapping, plan.progress)):
@@ -131,7 +135,7 @@ def _run(plan: Plan, kafka: str | None) -> tuple[int, Progress, Progress, str]:
         identity = Identity(
             key_bytes(settings.citizen_key, "NIVARAN_CITIZEN_KEY"), Contacts.from_text(settings.contact_key)
         )
-        checkpoint = Checkpoint(plan.progress, content_of(plan.file, plan.mapping))
+        checkpoint = Checkpoint(plan.progress, content_of(plan.file, plan.choice.mapping, also=plan.choice.sheet or ""))
         start = Progress("") if plan.dry_run else checkpoint.read()
     except (SettingsError, KeyFormatError, ProgressError) as error:
         raise Unfit(str(error)) from None
@@ -141,8 +145,8 @@ def _run(plan: Plan, kafka: str | None) -> tuple[int, Progress, Progress, str]:
     rejects = Rejects(plan.rejects, start.reject_bytes)
     code, fault = 0, ""
     try:
-        with _watched(plan, reached) as (rows_of, on_batch):
-            rows = rows_of(identity)
+        with source(plan.choice) as found, _watched(plan, found, reached) as on_batch:
+            rows = found.rows(identity, WallClock().now)
             target = Nowhere() if plan.dry_run else KafkaTarget(settings, settings.load_timeout)
             with _asked_to_stop() as asked:
                 kept = None if plan.dry_run else checkpoint
@@ -191,40 +195,30 @@ def _storage(error: Exception, plan: Plan) -> str:
     return str(error)
 
 
-RowsOf = Callable[[Identity], Iterator[Told]]
-
-
 @contextmanager
-def _watched(plan: Plan, reached: list[Progress]) -> Iterator[tuple[RowsOf, Callable[[Progress], None]]]:
-    """The file opened, with a progress bar on a terminal; `reached` gets every checkpoint."""
-    compiled = None if plan.mapping is None else read_mapping(plan.mapping)
+def _watched(plan: Plan, found: Source, reached: list[Progress]) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on a terminal; `reached` gets every checkpoint."""
     console = Console(stderr=True)
     parts = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
-    with opened(plan.file) as file, Bar(*parts, console=console, disable=not console.is_terminal) as bar:
+    with Bar(*parts, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(plan.file.name, total=plan.file.stat().st_size, told="")
-        packed = getattr(file, "fileobj", None) or file  # of a .gz: the bytes as they are on disk
 
         def on_batch(progress: Progress) -> None:
             reached.append(progress)
-            bar.update(task, completed=packed.tell(), told=f"{progress.rows:,} rows, {progress.rejected:,} rejected")
+            told = f"{progress.rows:,} rows, {progress.rejected:,} rejected"
+            bar.update(task, completed=found.position(), told=told)
 
-        now = WallClock().now
-
-        def rows_of(identity: Identity) -> Iterator[Told]:
-            if compiled is not None:
-                return csv_rows(file, compiled, identity, now)
-            return ndjson(file, identity, now, as_it_happened=plan.as_it_happened)
-
-        yield rows_of, on_batch
+        yield on_batch
 
 
 def _report(plan: Plan, start: Progress, end: Progress, seconds: float, fault: str, *, as_json: bool) -> None:
-    rows = end.rows - start.rows
+    written, rows = end.rows - end.blank, end.rows - start.rows - (end.blank - start.blank)
     outcome: dict[str, Any] = {
         "file": str(plan.file),
         "dry_run": plan.dry_run,
-        "rows": end.rows,
+        "rows": written,
         "rows_this_run": rows,
+        "blank": end.blank,
         "records": end.records,
         "rejected": end.rejected,
         "reject_file": str(plan.rejects) if end.rejected else None,
@@ -236,14 +230,16 @@ def _report(plan: Plan, start: Progress, end: Progress, seconds: float, fault: s
         print_json(outcome)
         return
     what = "checked" if plan.dry_run else "loaded"
-    if not end.rows and not fault:
+    if not written and not fault:
         click.echo(f"Nothing to do: {plan.file} has no rows.")
     elif not rows and end.finished and not fault:
-        click.echo(f"Nothing to do: all {end.rows:,} rows were loaded before (--restart loads them again).")
+        click.echo(f"Nothing to do: all {written:,} rows were loaded before (--restart loads them again).")
     else:
         click.echo(
             f"{rows:,} rows {what} in {seconds:.1f} s ({outcome['rows_per_second']:,}/s): {end.records:,} records."
         )
+    if end.blank:
+        click.echo(f"{end.blank:,} rows with nothing in them, or above the header, were passed over.")
     if end.rejected:
         click.echo(f"{end.rejected:,} rows rejected: {plan.rejects}")
     if fault:

@@ -94,8 +94,11 @@ def complaint(
 def submitted(
     request: Complaint, key: str, received_at: int, identity: Identity, traceparent: str | None = None
 ) -> Submitted:
-    """The record of a valid request; raises KeyError when its system is not served."""
-    profile = profiles()[request.system]
+    """The record of a valid request; raises KeyError when its system is not served.
+
+    What another register transferred is known by that register's number, under whatever key it comes.
+    """
+    profile, key = profiles()[request.system], request.external or key
     case = case_id(profile.code, request.channel, key)
     reference = request.citizen if isinstance(request, RegisterLine) else None
     person = request.mobile or f"{request.system}\x00{reference or key}"
@@ -117,6 +120,7 @@ def submitted(
         traceparent=traceparent,
         source=request.source,
         spoken_language=request.spoken_language,
+        external=request.external,
     )
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from agents.gateway.fields import read
 from agents.gateway.problems import FieldError
-from schemas.base import CaseType, Channel, Code, Instant, Language, Level, LongText, Place, ShortText, Slug
+from schemas.base import CaseType, Channel, Code, External, Instant, Language, Level, LongText, Place, ShortText, Slug
 from schemas.codec import tag
 from schemas.commands import Action, Command
 from schemas.intake import SpokenLanguage
@@ -62,6 +62,7 @@ class ComplaintRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     against_level: Level | None = None
     source: Slug | None = None
     spoken_language: SpokenLanguage | None = None
+    external: External | None = None
 
 
 class RegisterLine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -80,6 +81,7 @@ class RegisterLine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     against_level: Level | None = None
     source: Slug | None = None
     spoken_language: SpokenLanguage | None = None
+    external: External | None = None
 
 
 class ReceiptRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -26,11 +26,13 @@ class Progress(Struct, frozen=True):
     rejected: int = 0
     reject_bytes: int = 0
     finished: bool = False
+    blank: int = 0
+    """Of the rows: those in which nothing stood."""
 
 
-def content_of(*paths: Path | None) -> str:
-    """SHA-256 over these files."""
-    found = hashlib.sha256()
+def content_of(*paths: Path | None, also: str = "") -> str:
+    """SHA-256 over these files, and what else decides which rows there are."""
+    found = hashlib.sha256(also.encode())
     for path in paths:
         if path is not None:
             with path.open("rb") as file:

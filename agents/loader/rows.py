@@ -1,10 +1,7 @@
-"""A file's rows as records, each with its own instants; rows that cannot be taken say why."""
+"""A row and what becomes of it; the lines of NDJSON as rows, each with its own instants."""
 
 import codecs
-import csv
 import gzip
-import io
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
@@ -17,17 +14,13 @@ from agents.gateway.log import Entry
 from agents.gateway.problems import FieldError
 from agents.gateway.records import Identity
 from agents.gateway.requests import RegisterLine
-from agents.loader.mapping import Compiled, columns, nested
 from schemas.base import Instant, Record
 from schemas.commands import Command
 from schemas.intake import Submitted
 from schemas.topics import CASE_COMMANDS, INTAKE_SUBMITTED
-from streams.ids import case_id, valid_case_id
-from streams.profiles.load import profiles
-from streams.profiles.profile import Profile
+from streams.ids import valid_case_id
 
 KEY_LIMIT: Final = 128
-FIELD_LIMIT: Final = 1 << 20
 LINE_LIMIT: Final = 1 << 20
 """Bytes of a line; the API takes less, and a file that is no NDJSON may have one line of gigabytes."""
 KEPT_OF_LONG: Final = 1000
@@ -127,137 +120,21 @@ def _of_line(line: Line, received_at: int, identity: Identity) -> tuple[list[Ent
     body = msgspec.json.decode(line.body)
     if line.case is None:
         submitted, errors = records.complaint(body, line.key, received_at, identity, kind=RegisterLine)
-        return ([_submission(submitted)], []) if submitted is not None else ([], errors)
+        return ([submission(submitted)], []) if submitted is not None else ([], errors)
     profile = records.profile_of_case(line.case) if valid_case_id(line.case) else None
     if profile is None:
         return [], [FieldError("case", "no case can have this number: a digit is wrong")]
     command, errors = records.action(body, line.case, profile, line.key, received_at)
-    return ([_action(command, received_at)], []) if command is not None else ([], errors)
+    return ([action_of(command, received_at)], []) if command is not None else ([], errors)
 
 
-def _submission(submitted: Submitted) -> Entry:
+def submission(submitted: Submitted) -> Entry:
     key, case = submitted.citizen, submitted.case
     return Entry(INTAKE_SUBMITTED, key, f"submitted-{case}", submitted, submitted.at, submitted.received_at)
 
 
-def _action(command: Command, received_at: int) -> Entry:
+def action_of(command: Command, received_at: int) -> Entry:
     return Entry(CASE_COMMANDS, command.case, command.id, command, command.at, received_at)
-
-
-def csv_rows(file: IO[bytes], compiled: Compiled, identity: Identity, now: Clock) -> Iterator[Told]:
-    """Rows of a CSV with a header; raises FileError where the header lacks what the mapping names."""
-    csv.field_size_limit(FIELD_LIMIT)
-    text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(text)
-    try:
-        header = next(reader, [])
-        if not header:
-            raise FileError("the file has no header line")
-        twice = [name for name, times in Counter(header).items() if times > 1 and name in columns(compiled.mapping)]
-        if twice:
-            raise FileError(f"the header has a column of the mapping more than once: {', '.join(twice)}")
-        missing = columns(compiled.mapping) - set(header)
-        if missing:
-            raise FileError(f"the mapping names columns the file has not: {', '.join(sorted(missing))}")
-        profile = profiles().get(compiled.mapping.system)
-        if profile is None:
-            raise FileError(f"the mapping names a system that is not served: {compiled.mapping.system}")
-        teller = _Teller(compiled, profile, identity, now)
-        for line, cells in _rows(reader):
-            if isinstance(cells, FieldError):
-                yield Told(line, [], [cells], None)
-            elif cells:
-                row = dict(zip(header, cells, strict=False))
-                wrong = _unreadable(cells, header)
-                entries, errors = ([], [wrong]) if wrong else teller.tell(row)
-                yield Told(line, entries, errors, _shown(row) if errors else None)
-    except csv.Error as error:
-        raise FileError(f"line {reader.line_num}: {error}") from None
-    finally:
-        text.detach()  # the file is the caller's to close
-
-
-def _rows(reader: Any) -> Iterator[tuple[int, list[str] | FieldError]]:
-    """Each row with the line it begins on; one that cannot be read is an error, and the next line goes on."""
-    while True:
-        line = reader.line_num + 1
-        try:
-            yield line, next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield line, FieldError("", f"cannot be read: {error}")
-
-
-def _unreadable(cells: list[str], header: list[str]) -> FieldError | None:
-    if len(cells) != len(header):
-        return FieldError("", f"has {len(cells)} columns, the header has {len(header)}")
-    try:
-        "".join(cells).encode()
-    except UnicodeEncodeError:
-        return FieldError("", "is no UTF-8")
-    return None
-
-
-def _shown(row: dict[str, str]) -> dict[str, str]:
-    return {name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name, value in row.items()}
-
-
-class _Teller:
-    """Turns rows of one CSV into entries."""
-
-    def __init__(self, compiled: Compiled, profile: Profile, identity: Identity, now: Clock) -> None:
-        self._compiled, self._profile, self._identity, self._now = compiled, profile, identity, now
-
-    def tell(self, row: dict[str, str]) -> tuple[list[Entry], list[FieldError]]:
-        key, occurred_at = self._compiled.key(row), self._compiled.occurred(row)
-        errors = [] if key else [FieldError("key", "is blank")]
-        errors += [] if isinstance(occurred_at, int) else [FieldError("occurred", "is no date of the mapping's format")]
-        if errors:
-            return [], errors
-        received_at = occurred_at if self._as_it_happened else self._now()
-        body = self._compiled.body(row) | {"occurred_at": occurred_at}
-        submitted, errors = self._submitted(body, str(key), received_at)
-        actions = [self._action(row, name, at, fields, str(key), body) for name, at, fields in self._compiled.actions]
-        errors += [error for _, wrong in actions for error in wrong]
-        if submitted is None or errors:
-            return [], errors
-        return [_submission(submitted), *(entry for entry, _ in actions if entry is not None)], []
-
-    @property
-    def _as_it_happened(self) -> bool:
-        return self._compiled.mapping.received == "occurred"
-
-    def _submitted(self, body: dict[str, Any], key: str, received_at: int) -> tuple[Submitted | None, list[FieldError]]:
-        try:
-            request = msgspec.convert(body, RegisterLine)
-        except msgspec.ValidationError:
-            flat = body | {"place": _flat(body.get("place"))}
-            return records.complaint(flat, key, received_at, self._identity, kind=RegisterLine)
-        errors = records.profile_errors(request, received_at)
-        return (None, errors) if errors else (records.submitted(request, key, received_at, self._identity), [])
-
-    def _action(
-        self, row: dict[str, str], name: str, at: Any, fields: Any, key: str, body: dict[str, Any]
-    ) -> tuple[Entry | None, list[FieldError]]:
-        occurred_at = at(row)
-        if occurred_at is None:
-            return None, []
-        if not isinstance(occurred_at, int):
-            return None, [FieldError(f"{name}.at", "is no date of the mapping's format")]
-        received_at = occurred_at if self._as_it_happened else self._now()
-        case = case_id(self._profile.code, str(body.get("channel", "")), key)
-        raw = nested(fields, row) | {"type": name, "occurred_at": occurred_at}
-        command, errors = records.action(raw, case, self._profile, f"{key}/{name}", received_at)
-        return (_action(command, received_at) if command is not None else None), errors
-
-
-def _flat(place: Any) -> Any:
-    """As callers of the API write it, so that errors have the same names."""
-    if not isinstance(place, dict):
-        return place
-    units = place.get("units", {})
-    return {name: value for name, value in place.items() if name != "units"} | units
 
 
 def as_records(rows: Iterator[Told], on_reject: Callable[[Told], None] = lambda _: None) -> Iterator[At]:

@@ -165,6 +165,7 @@ def _take(row: Told, progress: Progress, target: Target, rejects: Rejects) -> Pr
         progress.records + len(row.entries),
         progress.rejected + bool(row.errors),
         progress.reject_bytes,
+        blank=progress.blank + (not row.entries and not row.errors),
     )
 
 

@@ -71,6 +71,8 @@ class CaseView(Struct, frozen=True, omit_defaults=True):
     decider_office: str | None = None
     revived: int = 0
     grade: str | None = None
+    external: str | None = None
+    """The number that the register it was transferred from knows it by."""
 
     @property
     def pending(self) -> Pending | None:
@@ -139,6 +141,7 @@ def registered(fact: e.CaseRegistered) -> CaseView:
         source=fact.source,
         restricted=fact.restricted,
         visible_to=fact.visible_to,
+        external=fact.external,
     )
 
 

@@ -1,6 +1,7 @@
 """What the gateway and the loader make of a line before anything is written; their own code makes the records."""
 
 import hashlib
+import random
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -41,8 +42,8 @@ STAND_IN: Final = hashlib.sha256(
 
 
 def stand_in_identity() -> records.Identity:
-    """Keys for simulated input only: the same input always has the same tokens."""
-    return records.Identity(STAND_IN, Contacts(STAND_IN))
+    """Keys for simulated input only: the same input always has the same tokens and seals."""
+    return records.Identity(STAND_IN, Contacts(STAND_IN, nonce=random.Random(STAND_IN).randbytes))
 
 
 class Door:

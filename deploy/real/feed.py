@@ -11,7 +11,8 @@ from typing import IO, Final
 from agents.contact import Contacts
 from agents.gateway.records import Identity
 from agents.loader.mapping import read_mapping
-from agents.loader.rows import At, Told, as_records, csv_rows, opened
+from agents.loader.rows import At, Told, as_records, opened
+from agents.loader.tables import csv_rows
 from deploy.real.span import CASES, SYSTEM, Span, rules
 from schemas.intake import Submitted
 

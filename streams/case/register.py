@@ -69,6 +69,7 @@ def register(turn: Turn, command: Register, early: tuple[bytes, ...]) -> None:
             spoken_language=command.spoken_language,
             restricted=None if restricted is None else restricted[0],
             visible_to=() if restricted is None else restricted[1].roles,
+            external=command.external,
         )
     )
     timed = command.case_type in profile.timed_types

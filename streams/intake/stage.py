@@ -138,6 +138,7 @@ def _register(submitted: Submitted, profile: Profile) -> Output:
         against_level=submitted.against_level,
         source=profile.source_of(submitted.channel, submitted.source),
         spoken_language=submitted.spoken_language,
+        external=submitted.external,
     )
     return Output(CASE_COMMANDS, submitted.case, command, submitted.at)
 

@@ -101,6 +101,7 @@ def content_digest(submitted: Submitted) -> str:
         submitted.language,
         str(submitted.against_level),
         *((submitted.source,) if submitted.source is not None else ()),
+        *((submitted.external,) if submitted.external is not None else ()),
     )
 
 

@@ -186,3 +186,21 @@ async def gateway() -> AsyncIterator[Gateway]:
     """A gateway whose Redis is away: what it then still does is what it promises."""
     async with running() as found:
         yield found
+
+
+@pytest.fixture
+def loads_nowhere(monkeypatch):
+    """`nivaran load` with its secrets set, and a list in Kafka's place."""
+    from tests.gateway.loading import Kept, command  # noqa: PLC0415 - that module builds on this one
+
+    monkeypatch.setenv("NIVARAN_CITIZEN_KEY", KEY)
+    monkeypatch.setenv("NIVARAN_CONTACT_KEY", KEY)
+    monkeypatch.setattr(command, "KafkaTarget", Kept)
+    Kept.entries, Kept.fail_at = [], None
+
+
+@pytest.fixture
+def mapping(tmp_path) -> str:
+    from tests.gateway.loading import MAPPING, lines  # noqa: PLC0415 - that module builds on this one
+
+    return str(lines(tmp_path / "register.toml", MAPPING))

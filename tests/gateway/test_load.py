@@ -1,6 +1,5 @@
 """`nivaran load` as the person who runs it sees it; Kafka is replaced where the test is about reading."""
 
-import base64
 import gzip
 import json
 import resource
@@ -8,89 +7,18 @@ import signal
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from agents.cli import load as command
-from agents.gateway.log import Entry
-from agents.loader import rows, run
-from agents.loader.run import NotDurableError
+from agents.loader import rows, run, tables
 from schemas.commands import AddNote, Dispose
 from schemas.intake import Submitted
 from schemas.topics import CASE_COMMANDS, INTAKE_SUBMITTED
 from streams.ids import case_id
 from tests.gateway.conftest import COMPLAINT
+from tests.gateway.loading import GOOD, HEADER, MAPPING, Kept, line, lines, load
 
-KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
-MAPPING = """
-system = "up-1076"
-zone = "Asia/Kolkata"
-received = "occurred"
-[key]
-column = "ref"
-[occurred]
-column = "opened"
-format = "%d/%m/%Y"
-[submission]
-type = { column = "kind", map = { "शिकायत" = "complaint" }, blank = "complaint" }
-channel = { constant = "counter" }
-category = { column = "subject", as = "slug", blank = "hand-pump" }
-text = { template = "{subject}: {words}" }
-mobile = { column = "phone" }
-"place.district" = { column = "district", pattern = "D([0-9]+)", as = "integer" }
-"place.block" = { column = "block", pattern = "[a-z]+" }
-[[actions]]
-type = "dispose"
-at = { column = "closed", format = "%d/%m/%Y", edge = "last" }
-fields = { "by.role" = { constant = "officer" }, "remarks" = { constant = "पुराने रजिस्टर से" } }
-"""
-HEADER = "ref,opened,closed,kind,subject,words,phone,district,block\n"
-GOOD = 'R-1,01/02/2026,03/02/2026,शिकायत,Hand Pump,"खराब, दो सप्ताह",9876543210,D159,gola\n'
-
-
-class Kept:
-    """Kafka's place: keeps what is put; can fail at a batch."""
-
-    entries: list[Entry]
-    fail_at: int | None
-
-    def __init__(self, _settings, _timeout) -> None:
-        self.batch = []
-
-    def put(self, entry: Entry) -> None:
-        self.batch.append(entry)
-
-    def settle(self) -> None:
-        if Kept.fail_at is not None and len(Kept.entries) + len(self.batch) > Kept.fail_at:
-            raise NotDurableError("Broker: Not enough in-sync replicas")
-        Kept.entries += self.batch
-        self.batch = []
-
-
-@pytest.fixture(autouse=True)
-def kafka_replaced(monkeypatch):
-    monkeypatch.setenv("NIVARAN_CITIZEN_KEY", KEY)
-    monkeypatch.setenv("NIVARAN_CONTACT_KEY", KEY)
-    monkeypatch.setattr(command, "KafkaTarget", Kept)
-    Kept.entries, Kept.fail_at = [], None
-
-
-def load(file: Path, *options: str) -> tuple[Result, dict]:
-    result = CliRunner().invoke(command.load, [str(file), "--json", *options])
-    return result, json.loads(result.stdout) if result.stdout.startswith("{") else {}
-
-
-def lines(path: Path, *rows: object) -> Path:
-    path.write_text("".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows), "utf-8")
-    return path
-
-
-def line(number: int, **body) -> dict:
-    return {"key": f"key-{number:05d}", "body": COMPLAINT | body}
-
-
-@pytest.fixture
-def mapping(tmp_path) -> str:
-    return str(lines(tmp_path / "register.toml", MAPPING))
+pytestmark = pytest.mark.usefixtures("loads_nowhere")
 
 
 def test_lines_become_the_records_the_gateway_makes(tmp_path):
@@ -325,7 +253,7 @@ def test_quoted_cells_span_lines_and_a_reject_names_the_first(tmp_path, mapping)
 
 
 def test_a_cell_that_cannot_be_read_costs_its_row_only(tmp_path, mapping):
-    huge = GOOD.replace("खराब", "X" * (rows.FIELD_LIMIT + 1))
+    huge = GOOD.replace("खराब", "X" * (tables.FIELD_LIMIT + 1))
     result, told = load(lines(tmp_path / "in.csv", HEADER, GOOD, huge, GOOD), "--mapping", mapping)
     assert (result.exit_code, told["records"], told["rejected"]) == (1, 4, 1)
 
