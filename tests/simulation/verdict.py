@@ -1,4 +1,4 @@
-"""What must be the same whatever the scheduler did: each case's facts, each SMS, each state."""
+"""What must be the same whatever the scheduler did: each case's facts, each SMS, each window, each state."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -7,15 +7,18 @@ from typing import Any
 import msgspec
 
 from schemas.codec import decoder, encode
+from schemas.sla import SlaWindow
 from schemas.sms import SmsDeferred, SmsFact, SmsRequested
-from schemas.topics import CASE_EVENTS, SMS_DELIVERY, SMS_REQUESTED
+from schemas.topics import CASE_EVENTS, SLA_WINDOW, SMS_DELIVERY, SMS_REQUESTED
 from streams.case.stage import CASE
 from streams.driver import Driver
 from streams.intake.stage import INTAKE
+from streams.sla.stage import SLA
+from streams.sla.table import Cell, Line, fold
 from tests.simulation.lives import START, lives
-from tests.simulation.world import HORIZON, PARTITIONS, Fault, World
+from tests.simulation.world import END, HORIZON, PARTITIONS, Fault, World
 
-_fact = decoder(SmsFact)
+_fact, _window = decoder(SmsFact), decoder(SlaWindow)
 Facts = dict[str, list[dict[str, Any]]]
 
 
@@ -26,11 +29,11 @@ def problems(seed: int, fault: Fault = "none") -> list[str]:
         world.run()
     except AssertionError as error:
         return [str(error)]
-    return [*_facts(world, reference), *_messages(world, reference), *_states(world)]
+    return [*_facts(world, reference), *_messages(world, reference), *_windows(world, reference), *_states(world)]
 
 
 def _reference(seed: int) -> Driver:
-    driver = Driver((INTAKE, CASE), now=START)
+    driver = Driver((INTAKE, CASE, SLA), now=START)
     for told in sorted((told for life in lives(seed) for told in life), key=lambda told: told.at):
         driver.advance(max(driver.now, told.at))
         driver.send(told.topic, told.key, told.record)
@@ -97,6 +100,27 @@ def _messages(world: World, reference: Driver) -> list[str]:
     found = [f"SMS {sms} is told to be accepted {times} times" for sms, times in accepted.items() if times > 1]
     found += [f"SMS {sms} was requested and has no end" for sms in sorted(wanted - ended)]
     return found + [f"SMS {sms} was never to be sent" for sms in sorted(set(world.taken) - wanted - late)]
+
+
+def _windows(world: World, reference: Driver) -> list[str]:
+    """Final results and what was revised after them, added up; how much came late is the scheduler's."""
+    reference.advance(END)
+    wanted = _table(window.value for window in reference.log[SLA_WINDOW])
+    found = _table(_window(record.value or b"") for part in range(PARTITIONS) for record in world.log[SLA_WINDOW, part])
+    several = [f"window {cell} has {line.finals} final results" for cell, line in found.items() if line.finals > 1]
+    differing = (cell for cell in sorted(wanted.keys() | found.keys()) if _sums(found, cell) != _sums(wanted, cell))
+    return several + [f"window {cell}: {_sums(found, cell)}, not {_sums(wanted, cell)}" for cell in differing]
+
+
+def _table(windows: Iterable[Any]) -> dict[Cell, Line]:
+    return fold(window for window in windows if window.end_at <= HORIZON)
+
+
+def _sums(table: dict[Cell, Line], cell: Cell) -> tuple[dict[Any, int], dict[int, int], int, int, int]:
+    line = table.get(cell, Line())
+    counts = {measure: count for measure, count in line.counts.items() if count}
+    histogram = {index: count for index, count in line.histogram.items() if count}
+    return counts, histogram, line.disposals, line.disposal_ms, line.open_change
 
 
 def _states(world: World) -> list[str]:

@@ -19,6 +19,7 @@ from schemas.topics import INTAKE_SUBMITTED, SMS_OUTBOX, SMS_REQUESTED
 from streams.case.stage import CASE
 from streams.intake.stage import INTAKE
 from streams.profiles.profile import DAY_MS
+from streams.sla.stage import SLA
 from streams.sms.stage import SMS
 from streams.sms.turns import TURNS
 from streams.stage import Stage
@@ -88,7 +89,7 @@ class World:
         self.now = START
         self.taken: defaultdict[str, int] = defaultdict(int)
         """SMS id -> how often the gateway was asked to take it."""
-        stages: tuple[Stage[Any], ...] = (INTAKE, CASE, SMS, TURNS)
+        stages: tuple[Stage[Any], ...] = (INTAKE, CASE, SLA, SMS, TURNS)
         self.lanes = [Lane(Fold(stage, stage.name), part) for stage in stages for part in range(PARTITIONS)]
         self._sent = [0] * PARTITIONS
         self._left = [list(life) for life in lives(seed)]
