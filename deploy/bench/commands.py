@@ -1,4 +1,4 @@
-"""`nivaran bench`: what a command costs, how soon an officer is told, how fast a worker is back."""
+"""`nivaran bench`: what a command and a request cost, how soon an officer is told, how fast a worker is back."""
 
 import shutil
 import sys
@@ -11,11 +11,11 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 
 from agents.cli.shared import json_option, print_json
-from deploy.bench import drain, latency, recovery
+from deploy.bench import door, drain, latency, recovery
 from deploy.bench.lab import BenchError
 from deploy.bench.meter import machine
 from deploy.bench.report import Report, put, show
-from deploy.bench.reports import case_report, latency_report, recovery_report
+from deploy.bench.reports import case_report, door_report, latency_report, recovery_report
 from deploy.fleet import FleetError
 from deploy.local.errors import LocalError
 from deploy.local.paths import local_home
@@ -153,6 +153,29 @@ def recovery_part(states: int, runs: int, seed: int, page: Path | None, as_json:
     """
     measured = _Bench(page, as_json)
     measured.of("recovery", lambda home, tell: recovery.measure(home, states, runs, seed, tell), recovery_report)
+    measured.end()
+
+
+@bench.command("door")
+@seconds_option
+@runs_option
+@seed_option
+@page_option
+@json_option
+def door_part(seconds: float, runs: int, seed: int, page: Path | None, as_json: bool) -> None:
+    """Post complaints with wrk to the gateway, and to a bare handler that makes one durable write of the body.
+
+    In turn, each on a core of its own, with broker, Redis and wrk on the other. Every request has a key of its own,
+    and an answer other than 2xx makes the run void. Needs wrk (Debian package wrk).
+
+    Exit code: 0 measured; 1 void, wrk is missing, or a process ended; 2 wrong usage.
+
+    \b
+    Example:
+      nivaran bench door --seconds 10 --runs 5
+    """
+    measured = _Bench(page, as_json)
+    measured.of("door", lambda home, tell: door.measure(home, seconds, runs, seed, tell), door_report)
     measured.end()
 
 

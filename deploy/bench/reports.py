@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from deploy.bench import drain, latency, recovery
+from deploy.bench import door, drain, latency, recovery
 from deploy.bench.meter import machine
 from deploy.bench.report import Report, measured_on
 
@@ -120,3 +120,14 @@ def recovery_report(result: recovery.Result) -> Report:
 
 def _yes(holds: bool) -> str:
     return "yes" if holds else "no"
+
+
+def door_report(result: door.Result) -> Report:
+    about = (
+        measured_on(machine(), [run.load for run in result.runs]),
+        f"{result.connections} connections, {result.seconds:.0f} s a run; every request has a key of its own.",
+    )
+    rows = tuple((side.who, str(side.per_second), str(side.p99_ms), str(side.cpu_us)) for side in result.sides)
+    gateway, bare = (side.cpu_us.median for side in result.sides)
+    headings = ("", "accepted and durable, /s", "p99 ms", "CPU us/request")
+    return Report("door", about, headings, rows, (f"CPU of a request, gateway to bare handler: {gateway / bare:.2f}.",))

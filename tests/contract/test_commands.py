@@ -131,6 +131,7 @@ def test_json_is_offered_wherever_data_is_printed() -> None:
 WRONG = [
     Asked("topics apply", 1, NOBODY),
     Asked("topics verify", 1, NOBODY),
+    Asked("bench door --runs 0", 2, "--runs"),
     Asked("rebuild sla --replace", 2, "--replace is for the board"),
     Asked("rebuild board", 1, NOBODY),
     Asked("rebuild windows", 2, "registers"),
