@@ -163,12 +163,12 @@ class KafkaLook:
         self._count_looks(shown, seconds)
 
     def _ages(self, positions: Mapping[TopicPartition, int], now: int) -> Rows:
-        """Seconds since the oldest record at these positions, by topic."""
-        ages: dict[tuple[str, ...], float] = {}
+        """Seconds since the oldest record at these positions, by topic; 0 where there is none."""
+        ages: dict[tuple[str, ...], float] = {(place.topic,): 0.0 for place in positions}
         for place, at in positions.items():
             since = self._peeked.get((place, at))
             if since is not None:
-                ages[place.topic,] = max(ages.get((place.topic,), 0), max(0, now - since) / 1000)
+                ages[place.topic,] = max(ages[place.topic,], (now - since) / 1000)
         return ages
 
     def _count_looks(self, shown: Snapshot, seconds: Rows) -> None:

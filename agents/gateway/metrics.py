@@ -1,6 +1,6 @@
 """The gateway's metrics: which of the catalogue it keeps."""
 
-from typing import get_args
+from typing import Final, get_args
 
 from agents.gateway.log import KAFKA_AWAY
 from agents.gateway.problems import Kind
@@ -8,6 +8,11 @@ from agents.gateway.remembering import Use
 from agents.telemetry import catalogue as c
 from agents.telemetry.exposition import exposed
 from agents.telemetry.families import counters, gauge, histogram, histograms, registry
+
+TOLD: Final = ("ivr", "pull-sms", "whatsapp")
+"""Channels that count what they are told of."""
+REPORT_FORMS: Final = ("mobile-seva", "nic", "smpp")
+"""Of SMS gateways' delivery reports."""
 
 
 class Metrics:
@@ -27,6 +32,10 @@ class Metrics:
         self.registry = registry(*vars(self).values())
         # there from the start: what begins at 1 has no increase
         self.not_durable.labels(KAFKA_AWAY)
+        for channel in TOLD:
+            self.messages.labels(channel, "lodged")
+        for form in REPORT_FORMS:
+            self.sms_reports.labels(form, "unmatched")
         for use in get_args(Use):
             self.redis_away.labels(use)
         for kind in Kind:

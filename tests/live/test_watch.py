@@ -25,6 +25,8 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.live
 SERIES_S = 90.0
+APART = {"nivaran-webhooks"}
+"""Dashboards of a process that a fleet does not have: tests/live/test_webhooks.py runs it, with its metrics."""
 FIRES_S = 240.0
 
 
@@ -101,6 +103,8 @@ def jobs(running: Fleet) -> dict[str, list[str]]:
 
 def queries() -> Iterator[tuple[str, str]]:
     for path in sorted((DEPLOY / "grafana" / "dashboards").glob("*.json")):
+        if path.stem in APART:
+            continue
         for panel in json.loads(path.read_text())["panels"]:
             for target in panel.get("targets", ()):
                 expr = target["expr"].replace("$job", ".+").replace("$instance", ".+")
@@ -126,7 +130,7 @@ def test_the_preview_draws_every_panel(watched: Watched, tmp_path: Path) -> None
     for page in pages:
         text = page.read_text()
         assert "not Grafana" in text
-        assert text.count("<polyline") > 3, page.stem
+        assert text.count("<polyline") > 3 or page.stem in APART, page.stem
 
 
 def test_every_metric_a_process_has_is_in_the_catalogue_with_help_and_type(watched: Watched) -> None:
