@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 Place = tuple[str, int]
@@ -29,13 +29,20 @@ def committed(asking: Consumer, topic: str, partitions: Iterable[int], timeout: 
     return {place.partition: place.offset for place in asking.committed(places, timeout) if place.offset >= 0}
 
 
-def offsets(admin: AdminClient, places: Iterable[Place], which: OffsetSpec, timeout: float) -> dict[Place, int]:
+def offsets(
+    admin: AdminClient,
+    places: Iterable[Place],
+    which: OffsetSpec,
+    timeout: float,
+    isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+) -> dict[Place, int]:
     """Return the offset that `which` names of each partition; raises KafkaException, TimeoutError.
 
     After that the client has asked anew who leads: else it would repeat a question that a new leader's epoch has made
     wrong.
     """
-    answered = admin.list_offsets({TopicPartition(*place): which for place in places}, request_timeout=timeout)
+    asked = {TopicPartition(*place): which for place in places}
+    answered = admin.list_offsets(asked, isolation_level=isolation, request_timeout=timeout)
     try:
         return {(place.topic, place.partition): future.result(timeout).offset for place, future in answered.items()}
     except (KafkaException, TimeoutError):

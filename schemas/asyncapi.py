@@ -1,6 +1,6 @@
 """Topics and records as one AsyncAPI 3.0 document: channels, operations, messages, headers, Kafka bindings."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -140,25 +140,29 @@ def _components(schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     for name, schema in schemas.items():
         whole = {key: value for key, value in schema.items() if key not in ("$schema", "$id", "$defs")}
         for part, content in (*schema.get("$defs", {}).items(), (name, whole)):
-            moved = _moved(content)
+            moved = rewritten(content, "$ref", _led)
             if found.setdefault(part, moved) != moved:
                 raise ValueError(f"two records mean different things by {part}")
     return found
 
 
-def _moved(value: Any) -> Any:
-    """References lead to the document's own parts."""
+def rewritten(value: Any, name: str, change: Callable[[str], str]) -> Any:
+    """A JSON value with every text under the key `name` changed."""
     match value:
         case dict():
-            return {key: _led(each) if key == "$ref" else _moved(each) for key, each in value.items()}
+            return {
+                key: change(each) if key == name and isinstance(each, str) else rewritten(each, name, change)
+                for key, each in value.items()
+            }
         case list():
-            return [_moved(each) for each in value]
+            return [rewritten(each, name, change) for each in value]
         case _:
             return value
 
 
-def _led(ref: Any) -> Any:
-    return ref.replace("#/$defs/", "#/components/schemas/") if isinstance(ref, str) else _moved(ref)
+def _led(reference: str) -> str:
+    """To the document's own parts."""
+    return reference.replace("#/$defs/", "#/components/schemas/")
 
 
 def examples_of(named: Sequence[tuple[str, str, Any]]) -> Examples:

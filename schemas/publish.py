@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from schemas import access, assignments, base, clusters, commands, events, intake, officers, review, sla, sms
-from schemas.asyncapi import Examples, document, examples_of
+from schemas.asyncapi import Examples, document, examples_of, rewritten
 from schemas.base import Record
 from schemas.catalogue import page, with_picture
 from schemas.codec import tag
@@ -43,7 +43,7 @@ def schema(kind: type[Record]) -> dict[str, Any]:
         _describe(part, name)
     own = parts.pop(kind.__name__)
     whole = {"$schema": DIALECT, "$id": f"urn:nivaran:{tag(kind)}", **own, **({"$defs": parts} if parts else {})}
-    return {key: _portable(value) for key, value in whole.items()}
+    return {key: rewritten(value, "pattern", _anchored) for key, value in whole.items()}
 
 
 def published(kind: type[Record]) -> str:
@@ -122,19 +122,9 @@ def _explained(struct: ast.ClassDef) -> Iterator[tuple[str, str]]:
                 pass
 
 
-def _portable(value: Any) -> Any:
+def _anchored(pattern: str) -> str:
     r"""Python anchors a pattern with \A and \Z, ECMA 262 (JSON Schema's dialect) with ^ and $."""
-    match value:
-        case dict():
-            return {key: _anchored(each) if key == "pattern" else _portable(each) for key, each in value.items()}
-        case list():
-            return [_portable(each) for each in value]
-        case _:
-            return value
-
-
-def _anchored(pattern: Any) -> Any:
-    return pattern.replace(r"\A", "^").replace(r"\Z", "$") if isinstance(pattern, str) else _portable(pattern)
+    return pattern.replace(r"\A", "^").replace(r"\Z", "$")
 
 
 if __name__ == "__main__":

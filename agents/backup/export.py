@@ -1,29 +1,22 @@
 """Reads a deployment at rest into files."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from confluent_kafka import (
-    Consumer,
-    ConsumerGroupState,
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)  # fmt: skip
+from confluent_kafka import ConsumerGroupState, IsolationLevel
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from agents.audit.kafka_log import KafkaLog
+from agents.audit.log import Log
 from agents.backup.files import FORMAT, BackupError, Manifest, Part, SavedTopic, Sink, Stored
 from agents.kafka_admin import connected
-from agents.positions import Place, committed, onlooker
+from agents.positions import Place, committed, offsets, onlooker
 
 ANSWER_S: Final = 30.0
-MOST: Final = 10_000
-WAIT_S: Final = 0.1
 OPEN_FILES: Final = 400
+"""Partitions whose files are open together."""
 SET_BY_US: Final = (
     "cleanup.policy", "retention.ms", "retention.bytes", "min.insync.replicas", "max.message.bytes",
     "message.timestamp.after.max.ms", "message.timestamp.before.max.ms", "min.compaction.lag.ms", "segment.bytes",
@@ -39,7 +32,7 @@ def export(kafka: str, prefix: str, topics: Iterable[str], folder: Path, *, now:
     """Write what the deployment has into `folder`; it must be at rest: no worker runs, no transaction is open.
 
     `topics` are those of the registry; the changelogs of `prefix` come along. Raises BackupError, ClusterError,
-    KafkaException.
+    LogError, KafkaException.
     """
     config = {"bootstrap.servers": kafka, "log_level": 2}
     admin = AdminClient(config)
@@ -53,10 +46,11 @@ def export(kafka: str, prefix: str, topics: Iterable[str], folder: Path, *, now:
     ends = _ends(admin, places)
     with connected(kafka) as kafka_admin:
         specs = kafka_admin.found(names)
-    parts: dict[str, list[Part]] = {name: [] for name in names}
-    for some in batched(places):
-        for place, part in _save(config, some, ends, folder).items():
-            parts[place[0]].append(part)
+    log, parts = KafkaLog(kafka, {}), dict[str, list[Part]]()
+    together = max(1, OPEN_FILES // max(len(cluster.topics[name].partitions) for name in names))
+    for first in range(0, len(names), together):
+        some = names[first : first + together]
+        parts |= _save(log, some, {place: end for place, end in ends.items() if place[0] in some}, folder)
     saved = []
     for name in names:
         kept = {key: value for key, value in specs[name].config.items() if key in SET_BY_US}
@@ -78,74 +72,33 @@ def _at_rest(admin: AdminClient, prefix: str) -> list[str]:
 
 def _ends(admin: AdminClient, places: list[Place]) -> dict[Place, int]:
     """Next offset of every partition; raises BackupError while a transaction is open."""
-
-    def ask(level: IsolationLevel) -> dict[Place, int]:
-        asked = {TopicPartition(*place): OffsetSpec.latest() for place in places}
-        answered = admin.list_offsets(asked, isolation_level=level, request_timeout=ANSWER_S)
-        return {(tp.topic, tp.partition): future.result(ANSWER_S).offset for tp, future in answered.items()}
-
-    ends = ask(IsolationLevel.READ_UNCOMMITTED)
-    stable = ask(IsolationLevel.READ_COMMITTED)
+    ends = offsets(admin, places, OffsetSpec.latest(), ANSWER_S)
+    stable = offsets(admin, places, OffsetSpec.latest(), ANSWER_S, IsolationLevel.READ_COMMITTED)
     if unsettled := [place for place in places if stable[place] != ends[place]]:
         topic, partition = unsettled[0]
         raise BackupError(f"a transaction is open in {topic}-{partition}: Kafka ends it soon; try again in two minutes")
     return ends
 
 
-def batched(places: Sequence[Place]) -> Iterator[Sequence[Place]]:
-    """Yield the partitions, as many at a time as have their files open together."""
-    for first in range(0, len(places), OPEN_FILES):
-        yield places[first : first + OPEN_FILES]
-
-
-def _save(config: dict[str, Any], places: Sequence[Place], ends: dict[Place, int], folder: Path) -> dict[Place, Part]:
-    files = {(topic, partition): f"{topic}/{partition:04}.ndjson.zst" for topic, partition in places}
+def _save(log: Log, topics: Sequence[str], ends: Mapping[Place, int], folder: Path) -> dict[str, list[Part]]:
+    files = {(topic, partition): f"{topic}/{partition:04}.ndjson.zst" for topic, partition in ends}
     sinks = {place: Sink(folder / file) for place, file in files.items()}
-    for place, stored in read(config, places, ends):
+    for place, stored in read(log, topics, ends):
         sinks[place].add(stored)
-    found = {}
+    found: dict[str, list[Part]] = {topic: [] for topic in topics}
     for place, sink in sinks.items():
         sha256, content = sink.close()
-        end = ends[place]
-        found[place] = Part(place[1], sink.first(end), end, sink.records, files[place], sha256, content)
+        topic, partition, end = *place, ends[place]
+        found[topic].append(Part(partition, sink.first(end), end, sink.records, files[place], sha256, content))
     return found
 
 
-def read(config: dict[str, Any], places: Sequence[Place], ends: dict[Place, int]) -> Iterator[tuple[Place, Stored]]:
-    """Yield what is committed in these partitions, each up to its end; raises KafkaException."""
-    consumer = Consumer({
-        **config,
-        "group.id": "nivaran-backup",  # the client demands one; nothing is committed and nothing joined
-        "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
-        "isolation.level": "read_committed",
-        "enable.partition.eof": True,
-    })  # fmt: skip
-    waiting = set(places)
-    try:
-        consumer.assign([TopicPartition(*place, 0) for place in places])
-        while waiting:
-            for message in consumer.consume(MOST, WAIT_S):
-                fault, place = message.error(), (message.topic() or "", message.partition() or 0)
-                if fault is None:
-                    if (message.offset() or 0) < ends[place]:
-                        yield place, _stored(message)
-                elif fault.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
-                    waiting.discard(place)
-                else:
-                    raise KafkaException(fault)
-    finally:
-        consumer.close()
-
-
-def _stored(message: Message) -> Stored:
-    return Stored(
-        message.offset() or 0,
-        message.timestamp()[1],
-        message.key(),
-        message.value(),
-        tuple(message.headers() or ()),
-    )
+def read(log: Log, topics: Iterable[str], ends: Mapping[Place, int]) -> Iterator[tuple[Place, Stored]]:
+    """Yield what is committed in these topics, each partition up to its end; raises LogError."""
+    for entry in log.read(*topics):
+        place = (entry.topic, entry.partition)
+        if entry.offset < ends[place]:
+            yield place, Stored(entry.offset, entry.at, entry.key, entry.value, tuple(entry.headers))
 
 
 def _positions(config: dict[str, Any], group: str, places: list[Place]) -> dict[str, dict[str, int]]:

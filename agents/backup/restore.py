@@ -10,12 +10,13 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from agents.backup.export import ANSWER_S, Tell, batched, read
+from agents.audit.kafka_log import KafkaLog
+from agents.backup.export import ANSWER_S, OPEN_FILES, Tell, read
 from agents.backup.files import BackupError, Manifest, Part, Stored, line, lines
 from agents.backup.steps import Aborted, Committed, Filler, Plain, Step, steps
 from agents.kafka_admin import Spec, connected
 from agents.positions import Place, offsets
-from agents.runtime.producers import producer_config
+from agents.runtime.producers import give, producer_config
 from agents.settings import Settings
 
 WRITERS: Final = 4
@@ -85,14 +86,8 @@ class Writer:
     def _give(self, producer: Producer, place: Place, records: Iterable[Stored]) -> None:
         topic, partition = place
         for each in records:
-            given = {} if each.at < 0 else {"timestamp": each.at}
-            while True:
-                try:
-                    producer.produce(topic, each.value, each.key, partition, headers=list(each.headers), **given)
-                except BufferError:
-                    producer.poll(0.1)
-                else:
-                    break
+            at = {} if each.at < 0 else {"timestamp": each.at}
+            give(producer, topic, each.value, each.key, partition=partition, headers=list(each.headers), **at)
 
     def _flush(self, producer: Producer) -> None:
         if left := producer.flush(FLUSH_S):
@@ -117,7 +112,8 @@ def restore(kafka: str, manifest: Manifest, folder: Path, *, replication: int, t
     parts = {(topic.name, part.partition): part for topic in manifest.topics for part in topic.parts}
     with ThreadPoolExecutor(WRITERS) as pool:
         writers = list(pool.map(lambda number: Writer(config, f"nivaran-import-{number}"), range(WRITERS)))
-        for some in batched(list(parts)):
+        for first in range(0, len(parts), OPEN_FILES):
+            some = list(parts)[first : first + OPEN_FILES]
             plans = [
                 {place: steps(parts[place].end, lines(folder / parts[place].file)) for place in some[number::WRITERS]}
                 for number in range(WRITERS)
@@ -164,12 +160,15 @@ def _commit(config: dict[str, Any], group: str, positions: dict[str, dict[str, i
 
 
 def differing(kafka: str, manifest: Manifest) -> list[str]:
-    """Read the cluster again; answer the partitions whose content or end is not the backup's. Raises KafkaException."""
+    """Read the cluster again; answer the partitions whose content or end is not the backup's.
+
+    Raises LogError, KafkaException.
+    """
     config = {"bootstrap.servers": kafka, "log_level": 2}
     parts = {(topic.name, part.partition): part for topic in manifest.topics for part in topic.parts}
     ends = offsets(AdminClient(config), parts, OffsetSpec.latest(), ANSWER_S)
     digests = {place: hashlib.sha256() for place in parts}
-    for place, stored in read(config, list(parts), ends):
+    for place, stored in read(KafkaLog(kafka, {}), [topic.name for topic in manifest.topics], ends):
         digests[place].update(line(stored))
     return [
         f"{topic}-{partition}"

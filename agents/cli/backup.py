@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from confluent_kafka import KafkaException
 
+from agents.audit.log import LogError
 from agents.backup.export import export
 from agents.backup.files import MANIFEST, BackupError, load, save
 from agents.backup.restore import differing, restore
@@ -24,7 +25,7 @@ def told_in_full() -> Iterator[None]:
     """What can go wrong with Kafka, a disk or a backup ends with exit code 1 and its reason."""
     try:
         yield
-    except (BackupError, ClusterError) as fault:
+    except (BackupError, ClusterError, LogError) as fault:
         raise click.ClickException(str(fault)) from fault
     except KafkaException as fault:
         raise click.ClickException(f"Kafka: {fault.args[0].str()}") from fault

@@ -84,8 +84,7 @@ class KafkaLook:
         shown.put(c.DEAD_KEPT, _kept(ends, oldest))
         groups = self._describe(topics)
         read = {place for group in groups.values() for place in group.committed} & ends.keys()
-        dead = {place for place in ends if place.topic.endswith(dead_letters(""))}
-        decided = self._offsets(read | dead, OffsetSpec.LATEST, IsolationLevel.READ_COMMITTED)
+        decided = self._offsets(read | set(filter(_keeps_dead, ends)), OffsetSpec.LATEST, IsolationLevel.READ_COMMITTED)
         self._show_groups(shown, groups, decided, oldest, now)
 
     def _offsets(
@@ -139,9 +138,7 @@ class KafkaLook:
             name: {place: max(at, oldest.get(place, 0)) for place, at in group.committed.items() if place in ends}
             for name, group in groups.items()
         }
-        dead = {
-            place: first for place, first in oldest.items() if place.topic.endswith(dead_letters("")) and place in ends
-        }
+        dead = {place: oldest.get(place, 0) for place in filter(_keeps_dead, ends)}
         self._peek({each for positions in (*next_to_read.values(), dead) for each in positions.items()}, ends)
         shown.put(c.DEAD_OLDEST, self._ages(dead, now))
         lag: dict[tuple[str, ...], float] = {}
@@ -227,9 +224,13 @@ def _unowned(group: Group, topics: set[str]) -> int:
     return sum(place.topic in topics for place in group.committed.keys() - group.owned)
 
 
+def _keeps_dead(place: TopicPartition) -> bool:
+    return bool(place.topic.endswith(dead_letters("")))
+
+
 def _kept(ends: Mapping[TopicPartition, int], oldest: Mapping[TopicPartition, int]) -> Rows:
     kept: dict[tuple[str, ...], float] = {}
     for place, end in ends.items():
-        if place.topic.endswith(dead_letters("")):
+        if _keeps_dead(place):
             kept[place.topic,] = kept.get((place.topic,), 0) + end - oldest.get(place, 0)
     return kept

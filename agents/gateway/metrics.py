@@ -1,6 +1,6 @@
 """The gateway's metrics: which of the catalogue it keeps."""
 
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
 from agents.gateway.log import KAFKA_AWAY
 from agents.gateway.problems import Kind
@@ -11,7 +11,7 @@ from agents.telemetry.families import counters, gauge, histogram, histograms, re
 
 TOLD: Final = ("ivr", "pull-sms", "whatsapp")
 """Channels that count what they are told of."""
-REPORT_FORMS: Final = ("mobile-seva", "nic", "smpp")
+ReportForm = Literal["nic", "mobile-seva", "smpp"]
 """Of SMS gateways' delivery reports."""
 
 
@@ -34,7 +34,7 @@ class Metrics:
         self.not_durable.labels(KAFKA_AWAY)
         for channel in TOLD:
             self.messages.labels(channel, "lodged")
-        for form in REPORT_FORMS:
+        for form in get_args(ReportForm):
             self.sms_reports.labels(form, "unmatched")
         for use in get_args(Use):
             self.redis_away.labels(use)

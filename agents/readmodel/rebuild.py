@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from agents.readmodel.folding import TOPICS
 from agents.readmodel.keys import LONGEST_FEED, WINDOWS_KEPT, Keys
 from agents.readmodel.model import ReadModel
-from agents.runtime.ports import Slice
+from agents.runtime.ports import Slice, Stored
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -23,18 +23,6 @@ Place = tuple[str, int]
 
 class OtherLogError(RuntimeError):
     """What Redis holds was made from another log than the one there is now."""
-
-
-class Stored(NamedTuple):
-    """A record read outside a worker."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
 
 
 async def catch_up(model: ReadModel, kafka: str) -> dict[Place, int]:

@@ -18,6 +18,10 @@ The call itself goes on in its thread; only the end of the process ends it.
 """
 
 
+ROOM_S = 0.05
+"""How long a full queue is served before it is tried again."""
+
+
 class Written(NamedTuple):
     """A record ready for the producer; `at` is its timestamp, UTC ms. Its partition follows from its key."""
 
@@ -66,6 +70,17 @@ def idempotent(settings: Settings, on_error: "OnError") -> Producer:
         "delivery.report.only.error": True,
         "on_delivery": on_error,
     })  # fmt: skip
+
+
+def give(producer: Producer, topic: str, value: bytes | None, key: bytes | str | None, **more: Any) -> None:
+    """Hand a record to a producer; while its queue is full, wait until it has room. Raises KafkaException."""
+    while True:
+        try:
+            producer.produce(topic, value, key, **more)
+        except BufferError:
+            producer.poll(ROOM_S)
+        else:
+            return
 
 
 class OnError:

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from agents.runtime.ports import Stored
 from agents.runtime.producers import client_config
 from agents.settings import Settings
 from agents.webhooks.calling import Pace
@@ -36,18 +37,6 @@ NOT_OURS: Final = frozenset({
 
 log = logging.getLogger("nivaran.webhooks")
 Partition = tuple[str, int]
-
-
-class Record(NamedTuple):
-    """A record as lanes take it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
 
 
 class Running(NamedTuple):
@@ -120,7 +109,7 @@ class Feed:
 
     # in the client's thread
 
-    def _poll(self) -> list[Record]:
+    def _poll(self) -> list[Stored]:
         self._commit()
         full = {each for each, running in self._lanes.items() if running.lane.full}
         if more := full - self._paused:
@@ -224,9 +213,9 @@ def _whole(message: Any) -> bool:
     return fault is None
 
 
-def _record(message: Any) -> Record:
+def _record(message: Any) -> Stored:
     headers = [(name, value or b"") for name, value in message.headers() or []]
     _, timestamp = message.timestamp()
-    return Record(
+    return Stored(
         message.topic(), message.partition(), message.offset(), timestamp, message.key(), message.value(), headers
     )

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from agents.kafka_admin import connected, specs
 from agents.positions import Place, committed, onlooker
 from agents.runtime.changelogs import CHANGELOG, COMING
-from agents.runtime.producers import client_config, producer_config
+from agents.runtime.producers import client_config, give, producer_config
 from agents.settings import Settings
 from deploy.bench import tally
 from deploy.bench.meter import cores, cpu_s, on_core
@@ -35,7 +35,6 @@ WRITE_S: Final = 240.0
 LOOK_S: Final = 0.05
 STILL_S: Final = 120.0
 """A process that commits nothing for so long is stuck."""
-FULL_S: Final = 0.05
 
 
 class BenchError(RuntimeError):
@@ -179,14 +178,8 @@ def _produce(producer: Producer, topic: str, key: bytes, value: bytes, at: int, 
         if error is not None:
             failed.append(error)
 
-    while True:
-        try:
-            producer.produce(topic, value, key, timestamp=at, on_delivery=report)
-        except BufferError:
-            producer.poll(FULL_S)
-        else:
-            producer.poll(0)
-            return
+    give(producer, topic, value, key, timestamp=at, on_delivery=report)
+    producer.poll(0)
 
 
 def shares(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> dict[str, float]:

@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from agents.app import consumed
 from agents.kafka_admin import connected, specs
+from agents.runtime.producers import give
 from deploy.fleet.service import FleetError, Service
 from deploy.fleet.settle import NotAnsweredError, ends, positions, unsettled
 from deploy.local.kafka import KafkaCluster
@@ -192,22 +193,13 @@ class Fleet:
 
         count = 0
         for topic, key, value, at in messages:
-            self._produce_one(topic, key.encode(), value, at, report)
+            give(self.producer, topic, value, key.encode(), timestamp=at, on_delivery=report)
+            self.producer.poll(0)
             count += 1
         left = self.producer.flush(60)
         if left or failed:
             raise FleetError(f"{left + len(failed)} of {count} records were not written: {failed[:1]}")
         return count
-
-    def _produce_one(self, topic: str, key: bytes, value: bytes, at: int, report: Any) -> None:
-        while True:
-            try:
-                self.producer.produce(topic, value, key, timestamp=at, on_delivery=report)
-            except BufferError:
-                self.producer.poll(0.05)
-            else:
-                self.producer.poll(0)
-                return
 
     def settle(self, timeout: float = SETTLE_S) -> None:
         """Wait until nothing is left to do at the present instant; raises FleetError saying what is."""

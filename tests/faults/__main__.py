@@ -1,7 +1,6 @@
 """`python -m tests.faults`: the matrix of faults, row by row; exit code 0 only if every row struck and holds."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from rich.table import Table
 
 from deploy.local.errors import LocalError
 from deploy.local.kafka import KafkaCluster
-from tests.faults.brokers import fill_disk
 from tests.faults.proxy import Proxy
 from tests.faults.rows import BY_TESTS, ROWS, SHORT, SHORT_SHARE, Shown
 from tests.faults.trial import Outcome, Row, Trial, as_json, flow_of_points, latest_firing, together
@@ -93,7 +91,7 @@ def _kafka(row: Row, home: Path, keep: bool) -> Iterator[tuple[KafkaCluster, Pro
 @contextmanager
 def _disk(row: Row, folder: Path) -> Iterator[Path]:
     """A disk of limited size where the row fills it, else the folder."""
-    if row.strike is not fill_disk:
+    if not row.small_disk:
         yield folder
         return
     disk = folder / "disk"
@@ -109,7 +107,7 @@ def shown(each: Shown) -> tuple[str, str, float]:
     """Run the live tests that are this row."""
     began = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-q", "-m", "live or not live", *each.test.split(" ")]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
     last = (found.stdout.strip().splitlines() or ["no output"])[-1]
     return (HOLDS if found.returncode == 0 else "BROKEN"), last, time.monotonic() - began
 

@@ -22,7 +22,7 @@ ROWS: tuple[Row, ...] = (
     Row("brokers restarted one after the other", brokers.roll, 3, brokers=3),
     *(Row(f"broker frozen {seconds} s", brokers.freeze(seconds), 1, brokers=3) for seconds in (5, 30, 90)),
     Row("only broker kill -9", brokers.kill_one, 3),
-    Row("only broker's disk full", brokers.fill_disk, 2, fits=brokers.no_mounts),
+    Row("only broker's disk full", brokers.fill_disk, 2, small_disk=True, fits=brokers.no_mounts),
     Row("network slow", brokers.slow, 6, proxied=True),
     Row("network one byte at a time", brokers.bytewise, 100, proxied=True),
     Row("network resets", brokers.resets, 10, proxied=True),

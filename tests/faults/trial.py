@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from deploy.local.kafka import KafkaCluster, KafkaNode
@@ -82,6 +82,8 @@ class Row(NamedTuple):
     flow: str = "toy"
     proxied: bool = False
     static: bool = False
+    small_disk: bool = False
+    """Whether the brokers are on a disk that can be filled."""
     fits: Callable[[], str] = lambda: ""
     """Why it cannot be done on this machine; empty where it can."""
 
@@ -151,5 +153,4 @@ def as_json(outcome: Outcome) -> str:
 
 def flow_of_points(flow: Flow, prefix: str) -> Flow:
     """The toy with workers that can be told to die at a point."""
-    flow.workers["toy"] = ("tests.faults.points", prefix)
-    return flow
+    return replace(flow, workers={"toy": ("tests.faults.points", prefix)})

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from confluent_kafka import KafkaException, Producer
 
+from agents.runtime.producers import give
 from deploy.local.kafka import KafkaCluster
 from schemas.base import Wake
 from schemas.codec import encode
@@ -28,7 +29,7 @@ Place = tuple[str, int]
 
 @dataclass
 class Stand:
-    """Topics, load and workers of one run; `bootstrap`: the workers' way to Kafka, where it is not the cluster's."""
+    """Topics, load and workers of one run."""
 
     kafka: KafkaCluster
     flow: Flow
@@ -36,7 +37,6 @@ class Stand:
     folder: Path
     per_role: int = 2
     session_s: int = 6
-    bootstrap: str = ""
     environ: dict[str, str] = field(default_factory=dict)
     """For every worker that is started from now on."""
     static: bool = False
@@ -44,7 +44,6 @@ class Stand:
     workers: dict[Place, WorkerProcess] = field(default_factory=dict)
     exits: list[int] = field(default_factory=list)
     """Of workers that left by themselves."""
-    sent: int = 0
     _clock: int = 0
     """Simulated time: the last instant written to the clock topic."""
     _load: threading.Thread | None = None
@@ -75,7 +74,7 @@ class Stand:
     def start(self, place: Place, **environ: str) -> WorkerProcess:
         role, number = place
         settings = {
-            "NIVARAN_KAFKA": self.bootstrap or self.kafka.bootstrap,
+            "NIVARAN_KAFKA": self.kafka.bootstrap,
             "NIVARAN_GROUP_PREFIX": self.prefix,
             "NIVARAN_PARTITIONS": str(self.flow.partitions),
             "NIVARAN_REPLICATION": str(self.copies),
@@ -128,7 +127,6 @@ class Stand:
             if self._enough.is_set():
                 break
             _write(sender, topic, key, value if isinstance(value, bytes) else encode(value), at)
-            self.sent += 1
             if at is not None and at >= self._clock + CLOCK_STEP_MS:
                 self._clock = at
                 _write(sender, CLOCK, "clock", encode(Wake("clock", at, at)), at)
@@ -197,14 +195,7 @@ class Stand:
 
 
 def _write(sender: Producer, topic: str, key: str, body: bytes, at: int | None) -> None:
-    stamp = {} if at is None else {"timestamp": at}
-    while True:
-        try:
-            sender.produce(topic, body, key, **stamp)
-        except BufferError:
-            sender.poll(0.1)
-        else:
-            return
+    give(sender, topic, body, key, **({} if at is None else {"timestamp": at}))
 
 
 def pause(draw: random.Random, least: float, most: float) -> None:

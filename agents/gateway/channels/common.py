@@ -13,6 +13,7 @@ from agents.gateway.services import Services
 from agents.gateway.unavailable import AWAY, away
 from agents.settings import SettingsError
 from schemas.base import Channel
+from streams.dialogue import pull, said
 from streams.dialogue.standing import Standing, Status
 from streams.profiles.load import profiles
 from streams.profiles.profile import Profile
@@ -24,12 +25,12 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def secrets_of(text: str, name: str) -> tuple[bytes, ...]:
     """One secret, or two of which the sender may use either while it changes them; raises SettingsError."""
-    found = tuple(each.strip().encode() for each in text.split(",") if each.strip())
+    found = [each.strip() for each in text.split(",") if each.strip()]
     if not 1 <= len(found) <= MOST_SECRETS or any(len(each) < SHORTEST_SECRET for each in found):
         raise SettingsError(
             f"{name}: one secret or two, comma separated, each of at least {SHORTEST_SECRET} characters"
         )
-    return found
+    return tuple(each.encode() for each in found)
 
 
 def known(given: str, secrets: Sequence[bytes]) -> bool:
@@ -68,6 +69,23 @@ def plainly(problem: Problem) -> web.Response:
     """A problem for senders that read no JSON: a line that says it, and a line for each bad parameter."""
     lines = [problem.detail, *(f"{error.field}: {error.detail}" for error in problem.errors)]
     return web.Response(status=problem.kind.status, text="\n".join(lines) + "\n", headers=problem.headers)
+
+
+def complaint(
+    profile: Profile, channel: Channel, asked: pull.Lodge | said.Lodge, mobile: str, at: int
+) -> dict[str, Any]:
+    """The body of a complaint as the API takes it; `at`: when it was written, UTC ms."""
+    return {
+        "system": profile.system,
+        "type": "complaint",
+        "channel": channel,
+        "category": asked.category,
+        "place": {"district": asked.district},
+        "text": asked.text,
+        "mobile": mobile,
+        "language": asked.language,
+        "occurred_at": at,
+    }
 
 
 async def standing(services: Services, case: str) -> Standing | None:

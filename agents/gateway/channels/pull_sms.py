@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from agents.gateway.channels.common import (
     Network,
+    complaint,
     known,
     networks_of,
     plainly,
@@ -116,17 +117,7 @@ class PullSms:
                 return await self._lodge(request, services, sent, asked)
 
     async def _lodge(self, request: web.Request, services: Services, sent: Received, asked: Lodge) -> web.Response:
-        body = {
-            "system": self._profile.system,
-            "type": "complaint",
-            "channel": CHANNEL,
-            "category": asked.category,
-            "place": {"district": asked.district},
-            "text": asked.text,
-            "mobile": sent.mobile,
-            "language": asked.language,
-            "occurred_at": sent.at,
-        }
+        body = complaint(self._profile, CHANNEL, asked, sent.mobile, sent.at)
         try:
             done = await submit(services, body, self._key(services, sent), traceparent(request))
         except Problem as problem:

@@ -1,8 +1,6 @@
 """Delivery reports in the SMS gateways' own forms: NIC's, Mobile Seva's as it was fetched, SMPP's; each a receipt."""
 
 import asyncio
-import hashlib
-import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -12,20 +10,20 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from msgspec import Struct
 
+from agents.gateway.channels.common import known, secrets_of
 from agents.gateway.log import Entry
+from agents.gateway.metrics import ReportForm
 from agents.gateway.problems import FieldError, Kind, Problem
 from agents.gateway.records import clamped
 from agents.gateway.routes import Handler, Route
 from agents.gateway.services import SERVICES, Services
 from agents.gateway.unavailable import RETRY_UNAVAILABLE
 from agents.gateway.writing import RECEIPT_LATENESS_MS, append, received_at, traceparent
-from agents.settings import SettingsError, load
+from agents.settings import load
 from agents.sms.memory import ref_key
 from schemas.sms import SmsReceipt
 from schemas.topics import SMS_REQUESTED
 
-SHORTEST_KEY: Final = 16
-MOST_KEYS: Final = 2
 LONGEST_REF: Final = 64
 COLUMNS: Final = 3
 LOOK_AGAIN_S: Final = (0.25, 1.0)
@@ -67,22 +65,16 @@ class Report(NamedTuple):
     at: datetime | None = None
 
 
-Reading = Literal["nic", "mobile-seva", "smpp"]
-
-
 def sms_reports(environ: Mapping[str, str] | None) -> tuple[Route, ...]:
     """Routes of both forms; none without a key. Raises SettingsError."""
     settings = load(SmsReportSettings, environ)
-    keys = [each for each in (part.strip() for part in settings.sms_report_keys.split(",")) if each]
-    if not keys:
+    if not settings.sms_report_keys.strip(" ,"):
         return ()
-    if len(keys) > MOST_KEYS or min(map(len, keys)) < SHORTEST_KEY:
-        raise SettingsError(f"NIVARAN_SMS_REPORT_KEYS: one or two keys, each at least {SHORTEST_KEY} characters")
-    known = tuple(_digest(each) for each in keys)
+    keys = secrets_of(settings.sms_report_keys, "NIVARAN_SMS_REPORT_KEYS")
     return (
-        Route("GET", "/channels/sms/nic/reports", _handler("nic", known), "channel", in_words),
-        Route("GET", "/channels/sms/smpp/reports", _handler("smpp", known), "channel", in_words),
-        Route("POST", "/channels/sms/mobile-seva/reports", _handler("mobile-seva", known), "channel", in_words),
+        Route("GET", "/channels/sms/nic/reports", _handler("nic", keys), "channel", in_words),
+        Route("GET", "/channels/sms/smpp/reports", _handler("smpp", keys), "channel", in_words),
+        Route("POST", "/channels/sms/mobile-seva/reports", _handler("mobile-seva", keys), "channel", in_words),
     )
 
 
@@ -92,10 +84,11 @@ def in_words(problem: Problem) -> web.Response:
     return web.Response(status=problem.kind.status, text="\n".join(lines), headers=dict(problem.headers))
 
 
-def _handler(form: Reading, known: tuple[bytes, ...]) -> Handler:
+def _handler(form: ReportForm, keys: tuple[bytes, ...]) -> Handler:
     async def take(request: web.Request) -> web.Response:
         reports = request.app[SERVICES].metrics.sms_reports
-        _admit(request.query.get("key", ""), known)
+        if not known(request.query.get("key", ""), keys):
+            raise Problem(Kind.UNAUTHENTICATED, "key: not known")
         try:
             report = await _read(request, form)
         except (Problem, UnicodeDecodeError) as error:
@@ -110,18 +103,7 @@ def _handler(form: Reading, known: tuple[bytes, ...]) -> Handler:
     return take
 
 
-def _admit(given: str, known: tuple[bytes, ...]) -> None:
-    """Raises Problem UNAUTHENTICATED; every known key is compared, so that the time tells nothing."""
-    digest = _digest(given)
-    if not sum(hmac.compare_digest(each, digest) for each in known):
-        raise Problem(Kind.UNAUTHENTICATED, "key: not known")
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-
-
-async def _read(request: web.Request, form: Reading) -> Report:
+async def _read(request: web.Request, form: ReportForm) -> Report:
     query = request.query
     match form:
         case "nic":
@@ -170,7 +152,7 @@ def _bad(field: str, detail: str) -> Problem:
     return Problem(Kind.INVALID_FIELDS, errors=[FieldError(field, detail)])
 
 
-async def _take(request: web.Request, form: Reading, report: Report) -> Result:
+async def _take(request: web.Request, form: ReportForm, report: Report) -> Result:
     services = request.app[SERVICES]
     delivered = MEANS[report.status]
     if delivered is None:

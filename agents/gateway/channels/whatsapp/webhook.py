@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from agents.gateway.channels.common import known, plainly, secrets_of, standing, system_of
+from agents.gateway.channels.common import complaint, known, plainly, secrets_of, standing, system_of
 from agents.gateway.channels.whatsapp.payloads import Message, read
 from agents.gateway.channels.whatsapp.replying import CloudApi, Replies, ReplyRefusedError, ReplyUnavailableError
 from agents.gateway.channels.whatsapp.settings import WhatsAppSettings
@@ -134,17 +134,8 @@ class WhatsApp:
         self, services: Services, turn: Turn, wish: Lodge, message: Message, trace: str
     ) -> tuple[Turn, str]:
         key = submission_key(wish.key)
-        body = {
-            "system": self._profile.system,
-            "type": "complaint",
-            "channel": CHANNEL,
-            "category": wish.category,
-            "place": {"district": wish.district},
-            "text": wish.text,
-            "mobile": f"+{message.sender.removeprefix('+')}",
-            "language": wish.language,
-            "occurred_at": wish.at,
-        }
+        mobile = f"+{message.sender.removeprefix('+')}"
+        body = complaint(self._profile, CHANNEL, wish, mobile, wish.at)
         try:
             done = await submit(services, body, key, trace)
         except Problem as problem:
