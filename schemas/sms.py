@@ -87,8 +87,8 @@ SmsInput = SmsRequested | SmsOutcome | SmsReceipt | SmsTurn | Wake
 TurnInput = SmsClaim | Wake
 
 
-class SmsDelivery(Record, frozen=True, tag="sms.delivery.v1"):
-    """A fact in the life of an SMS."""
+class OfSms(Record, frozen=True):
+    """What every fact of an SMS begins with."""
 
     id: SmsId
     case: CaseId
@@ -96,21 +96,20 @@ class SmsDelivery(Record, frozen=True, tag="sms.delivery.v1"):
     at: Instant
     audience: Audience
     step: str
+
+
+class SmsDelivery(OfSms, frozen=True, tag="sms.delivery.v1"):
+    """A fact in the life of an SMS."""
+
     state: Literal["handed-over", "accepted", "delivered", "failed", "unknown", "repeated"]
     attempt: Count
     cause: str
     code: str = ""
 
 
-class SmsDeferred(Record, frozen=True, tag="sms.deferred.v1"):
+class SmsDeferred(OfSms, frozen=True, tag="sms.deferred.v1"):
     """An SMS that waits, and why: citizens are not texted in quiet hours, nor more often on a day than its cap."""
 
-    id: SmsId
-    case: CaseId
-    system: str
-    at: Instant
-    audience: Audience
-    step: str
     until: Instant
     reason: Literal["quiet-hours", "day-cap"]
     cause: str
