@@ -33,6 +33,9 @@ LongText = Annotated[
 Level = Annotated[int, Meta(ge=1, le=9, description="escalation level, 1 is the lowest office")]
 Count = Annotated[int, Meta(ge=0)]
 
+MOST_ATTACHMENTS = 10
+"""Of one submission; a default of ours."""
+
 CaseType = Literal["complaint", "information", "demand", "suggestion"]
 Channel = Literal["call", "portal", "app", "whatsapp", "sms", "counter", "camp", "email", "transfer"]
 Language = Literal["hi", "en"]
@@ -77,6 +80,24 @@ class Recording(Struct, frozen=True):
     sha256: Sha256
     started_at: Instant
     duration_ms: Count
+
+
+class Attachment(Struct, frozen=True, omit_defaults=True):
+    """A picture, voice message or paper by reference: never the file, never a public address.
+
+    `store` is the keeper that the operator knows, `ref` its own name of the file there, such as a media id.
+    """
+
+    store: Slug
+    ref: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\A[!-~]+\Z")]
+    media_type: Annotated[
+        str, Meta(pattern=r"\A[a-z]+/[a-z0-9][a-z0-9.+-]{0,79}\Z", description="IANA media type without parameters")
+    ]
+    sha256: Sha256 | None = None
+    """Of the file, where the keeper tells it."""
+
+
+Attachments = Annotated[tuple[Attachment, ...], Meta(max_length=MOST_ATTACHMENTS)]
 
 
 class Because(Struct, frozen=True):

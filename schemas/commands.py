@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from schemas.base import (
     Actor,
+    Attachments,
     CaseId,
     CaseType,
     Channel,
@@ -58,6 +59,7 @@ class Register(Command, frozen=True, tag="case.register.v1"):
     spoken_language: SpokenLanguage | None = None
     external: External | None = None
     """The number that the register it was transferred from knows it by."""
+    attachments: Attachments = ()
 
 
 class LinkDuplicate(Command, frozen=True, tag="case.link-duplicate.v1"):

@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from schemas.base import (
     Actor,
+    Attachments,
     Because,
     CaseId,
     CaseType,
@@ -64,6 +65,7 @@ class CaseRegistered(CaseEvent, frozen=True, tag="case.registered.v1"):
     """Roles that may see it, where it is restricted."""
     external: External | None = None
     """The number that the register it was transferred from knows it by."""
+    attachments: Attachments = ()
 
 
 class DuplicateLinked(CaseEvent, frozen=True, tag="case.duplicate-linked.v1"):

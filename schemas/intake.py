@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.base import (
+    Attachments,
     CaseId,
     CaseType,
     Channel,
@@ -54,6 +55,7 @@ class Submitted(Record, frozen=True, tag="intake.submitted.v1"):
     """What was spoken, apart from the language the text is written in."""
     external: External | None = None
     """The number that the register it was transferred from knows it by."""
+    attachments: Attachments = ()
 
 
 class IntakeRejected(Record, frozen=True, tag="intake.rejected.v1"):

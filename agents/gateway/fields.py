@@ -17,6 +17,9 @@ DEEPEST = 16
 MOST_SUGGESTIONS = 16
 """Unknown fields answered with the nearest known one: looking for it takes long, and a body can name thousands."""
 
+MOST_ITEMS = 32
+"""Items of a list named one by one: no request's list may be as long."""
+
 
 class Field(NamedTuple):
     """One field of a request type, taken apart once."""
@@ -26,6 +29,8 @@ class Field(NamedTuple):
     required: bool
     nested: type[Struct] | None
     """The request type it holds, where it holds one."""
+    items: type[Struct] | None
+    """The request type of its items, where it is a list of them."""
     mapping: tuple[Any, Any] | None
     """Key and value types, where it is a mapping."""
     choices: tuple[str, ...]
@@ -80,10 +85,19 @@ def _field_errors(field: Field, value: object, path: str) -> Iterator[FieldError
     except msgspec.ValidationError as error:
         if field.nested is not None and isinstance(value, dict):
             yield from _errors(field.nested, value, f"{path}.")
+        elif field.items is not None and (wrong := _item_errors(field.items, value, path)):
+            yield from wrong
         elif field.mapping is not None and isinstance(value, dict):
             yield from _mapping_errors(field.mapping, value, path)
         else:
             yield FieldError(path, _said(field, error))
+
+
+def _item_errors(kind: type[Struct], value: object, path: str) -> list[FieldError]:
+    """What is wrong with the items of a list; nothing where it is the list as a whole."""
+    if not isinstance(value, list) or len(value) > MOST_ITEMS:
+        return []
+    return [error for number, each in enumerate(value) for error in _errors(kind, each, f"{path}[{number}].")]
 
 
 def _mapping_errors(kinds: tuple[Any, Any], value: Mapping[object, object], path: str) -> Iterator[FieldError]:
@@ -103,10 +117,15 @@ def _fields(kind: type[Struct]) -> dict[str, Field]:
 
 def _field(info: msgspec.structs.FieldInfo) -> Field:
     bare, about = _bare(info.type)
-    nested = bare if isinstance(bare, type) and issubclass(bare, Struct) else None
+    nested = _struct(bare)
+    items = _struct(get_args(bare)[0]) if get_origin(bare) is tuple else None
     mapping = get_args(bare) if get_origin(bare) is dict else None
     choices = tuple(str(each) for each in get_args(bare)) if get_origin(bare) is Literal else ()
-    return Field(info.encode_name, info.type, info.required, nested, mapping, choices, about)
+    return Field(info.encode_name, info.type, info.required, nested, items, mapping, choices, about)
+
+
+def _struct(kind: Any) -> type[Struct] | None:
+    return kind if isinstance(kind, type) and issubclass(kind, Struct) else None
 
 
 def _bare(kind: Any) -> tuple[Any, str]:

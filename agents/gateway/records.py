@@ -121,6 +121,7 @@ def submitted(
         source=request.source,
         spoken_language=request.spoken_language,
         external=request.external,
+        attachments=tuple(each.attachment() for each in request.attachments),
     )
 
 

@@ -10,7 +10,21 @@ from msgspec import Meta, Struct
 
 from agents.gateway.fields import read
 from agents.gateway.problems import FieldError
-from schemas.base import CaseType, Channel, Code, External, Instant, Language, Level, LongText, Place, ShortText, Slug
+from schemas.base import (
+    MOST_ATTACHMENTS,
+    Attachment,
+    CaseType,
+    Channel,
+    Code,
+    External,
+    Instant,
+    Language,
+    Level,
+    LongText,
+    Place,
+    ShortText,
+    Slug,
+)
 from schemas.codec import tag
 from schemas.commands import Action, Command
 from schemas.intake import SpokenLanguage
@@ -47,6 +61,16 @@ class PlaceRequest(Struct, frozen=True, forbid_unknown_fields=True):
         return Place(self.district, self.units)
 
 
+class AttachmentRequest(Attachment, frozen=True, forbid_unknown_fields=True):
+    """A picture, voice message or paper by reference: the keeper's name, and its own name of the file there."""
+
+    def attachment(self) -> Attachment:
+        return Attachment(self.store, self.ref, self.media_type, self.sha256)
+
+
+AttachmentRequests = Annotated[tuple[AttachmentRequest, ...], Meta(max_length=MOST_ATTACHMENTS)]
+
+
 class ComplaintRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A complaint, piece of information, demand or suggestion, as a channel hands it in."""
 
@@ -63,6 +87,7 @@ class ComplaintRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     source: Slug | None = None
     spoken_language: SpokenLanguage | None = None
     external: External | None = None
+    attachments: AttachmentRequests = ()
 
 
 class RegisterLine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,6 +107,7 @@ class RegisterLine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     source: Slug | None = None
     spoken_language: SpokenLanguage | None = None
     external: External | None = None
+    attachments: AttachmentRequests = ()
 
 
 class ReceiptRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas import events as e
-from schemas.base import CaseType, Channel, PendencyReason
+from schemas.base import Attachment, CaseType, Channel, PendencyReason
 from schemas.sla import Counts, SlaWindow
 from schemas.sms import Audience
 from streams.review.registers import Stay
@@ -73,6 +73,7 @@ class CaseView(Struct, frozen=True, omit_defaults=True):
     grade: str | None = None
     external: str | None = None
     """The number that the register it was transferred from knows it by."""
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def pending(self) -> Pending | None:
@@ -142,6 +143,7 @@ def registered(fact: e.CaseRegistered) -> CaseView:
         restricted=fact.restricted,
         visible_to=fact.visible_to,
         external=fact.external,
+        attachments=fact.attachments,
     )
 
 

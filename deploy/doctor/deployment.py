@@ -8,8 +8,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from agents.contact import KeyFormatError, key_bytes
+from agents.gateway.channels.table import routes_of_channels
+from agents.gateway.signed.settings import OidcSettings
+from agents.gateway.signed.tokens import signed_tokens
 from agents.kafka_admin import ClusterError, connected, specs
 from agents.settings import PREFIX, Settings, SettingsError, load
+from agents.webhooks.process import WebhookSettings, guard_of
+from agents.webhooks.subscriptions import subscribers
 from deploy.doctor.finding import Finding, State
 from streams.profiles.load import departments, profiles
 from streams.profiles.profile import ProfileError
@@ -25,6 +30,7 @@ def deployment() -> Iterator[Finding]:
     """Check what the workers and the gateway need."""
     yield from _profiles()
     yield from _secrets()
+    yield from _channels()
     try:
         settings = load(Settings)
     except SettingsError as error:
@@ -66,6 +72,26 @@ def _secrets() -> Iterator[Finding]:
     else:
         todo = f"Needed by the gateway: {PREFIX}{TOKENS[0]} or {PREFIX}{TOKENS[1]}, as `role:token` pairs."
         yield Finding(PREFIX + TOKENS[0], "warn", "not set", todo)
+
+
+def _channels() -> Iterator[Finding]:
+    """What is served beside the API under these settings, who signs in, and who is called."""
+    try:
+        paths = sorted({route.path for route in routes_of_channels()})
+        issuer = signed_tokens(load(OidcSettings))
+    except SettingsError as error:
+        yield Finding("channels", "fail", str(error), "No gateway starts so; docs/channels has a page for each.")
+        return
+    told = ", ".join(paths) or "none beside the API"
+    yield Finding("channels", "ok", told + (", signed tokens" if issuer is not None else ""))
+    if os.environ.get(f"{PREFIX}WEBHOOKS"):
+        try:
+            settings = load(WebhookSettings)
+            names = ", ".join(each.subscription.name for each in subscribers(settings.webhooks, guard_of(settings)))
+        except SettingsError as error:
+            yield Finding("webhooks", "fail", str(error), "`nivaran webhooks check` reads the same; see its page.")
+            return
+        yield Finding("webhooks", "ok", names)
 
 
 def _key(name: str, who: str) -> Finding:

@@ -70,6 +70,7 @@ def register(turn: Turn, command: Register, early: tuple[bytes, ...]) -> None:
             restricted=None if restricted is None else restricted[0],
             visible_to=() if restricted is None else restricted[1].roles,
             external=command.external,
+            attachments=command.attachments,
         )
     )
     timed = command.case_type in profile.timed_types

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from schemas.base import Language
+from schemas.base import Attachment, Attachments, Language
 from streams.text import cut_clusters
 
 MOST_ROWS: Final = 10
@@ -37,9 +37,9 @@ class Pin(NamedTuple):
 
 
 class Media(NamedTuple):
-    """A picture, voice message or file; the caption is what was written beside it."""
+    """A picture, voice message or file, by reference; the caption is what was written beside it."""
 
-    kind: str
+    file: Attachment
     caption: str = ""
 
 
@@ -111,6 +111,7 @@ class Lodge(Struct, frozen=True):
     category: str
     text: str
     language: Language
+    attachments: Attachments = ()
 
 
 class Ask(Struct, frozen=True):

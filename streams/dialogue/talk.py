@@ -7,7 +7,7 @@ import regex
 from msgspec import Struct
 from msgspec.structs import replace
 
-from schemas.base import Language
+from schemas.base import MOST_ATTACHMENTS, Attachment, Language
 from streams.dialogue import menus
 from streams.dialogue.names import category_names, district_names, find
 from streams.dialogue.points import nearest
@@ -38,6 +38,8 @@ class Talk(Struct, frozen=True, omit_defaults=True):
     text_at: int = 0
     pin: str = ""
     """A place sent before the text, as it is written below it."""
+    attachments: tuple[Attachment, ...] = ()
+    """What was sent beside words, at whatever step: people begin with the picture."""
     case: str = ""
     """The case this talk led to."""
 
@@ -81,10 +83,10 @@ def step(profile: Profile, talk: Talk | None, heard: Heard) -> Turn:
             return _cancelled(held, spoken)
     if isinstance(heard.said, Choice) and heard.said.id == menus.CANCEL and held.step != "done":
         return _cancelled(held, spoken)
+    if isinstance(heard.said, Media):
+        return _filed(profile, _anew(held) if held.step == "done" else held, heard, heard.said)
     if talk is None:
         return Turn(held, (_question(profile, held),))
-    if held.step == "done":
-        return _after(profile, held, heard)
     return STEPS[held.step](profile, held, heard)
 
 
@@ -141,7 +143,8 @@ def _question(profile: Profile, talk: Talk) -> Reply:
         case "text" if talk.category is not None:
             return menus.text(profile, spoken, talk.category)
         case "confirm" if talk.district is not None and talk.category is not None:
-            return menus.confirm(profile, spoken, talk.district, talk.category, _whole(talk))
+            shown = _whole(talk) + (f"\n📎 {len(talk.attachments)}" if talk.attachments else "")
+            return menus.confirm(profile, spoken, talk.district, talk.category, shown)
         case "district":
             return menus.district(spoken)
         case _:
@@ -164,6 +167,21 @@ def _after(profile: Profile, talk: Talk, heard: Heard) -> Turn:
         spoken = talk.language or profile.languages[0]
         return Turn(talk, (plain(words(spoken, "talk-registered", case=talk.case)),))
     return _on(profile, _anew(talk))
+
+
+def _filed(profile: Profile, talk: Talk, heard: Heard, sent: Media) -> Turn:
+    """A file is kept at whatever step it comes; what is written beside it counts where words are asked for."""
+    spoken = talk.language or profile.languages[0]
+    taken = sent.file in talk.attachments or len(talk.attachments) < MOST_ATTACHMENTS
+    if taken and sent.file not in talk.attachments:
+        talk = replace(talk, attachments=(*talk.attachments, sent.file))
+    told = words(spoken, "talk-media-taken" if taken else "talk-media-many", count=str(len(talk.attachments)))
+    if sent.caption.strip() and talk.step in {"text", "confirm"}:
+        body = f"{talk.text}\n{sent.caption}" if talk.step == "confirm" else sent.caption
+        turn = _told(profile, talk, heard, body)
+    else:
+        turn = _on(profile, talk)
+    return turn._replace(replies=(plain(told), *turn.replies))
 
 
 def _language(profile: Profile, talk: Talk, heard: Heard) -> Turn:
@@ -194,7 +212,7 @@ def _district(profile: Profile, talk: Talk, heard: Heard) -> Turn:
             reply = _districts(profile, spoken, nearest(known, pin), "talk-district-near", "talk-district-pin")
             return Turn(replace(talk, pin=_written(pin)), (reply,))
         case Media() | Other():
-            return _again(profile, talk, "talk-no-media")
+            return _again(profile, talk, "talk-not-taken")
 
 
 def _districts(profile: Profile, spoken: Language, near: tuple[int, ...], which: str, none: str) -> Reply:
@@ -220,7 +238,7 @@ def _category(profile: Profile, talk: Talk, heard: Heard) -> Turn:
         case Pin() as pin:
             return _again(profile, replace(talk, pin=_written(pin)))
         case Media() | Other():
-            return _again(profile, talk, "talk-no-media")
+            return _again(profile, talk, "talk-not-taken")
 
 
 def _picked(profile: Profile, talk: Talk, name: str) -> Turn:
@@ -240,14 +258,10 @@ def _text(profile: Profile, talk: Talk, heard: Heard) -> Turn:
     match heard.said:
         case Text(body=body):
             return _told(profile, talk, heard, body)
-        case Media(caption=caption) if caption.strip():
-            turn = _told(profile, talk, heard, caption)
-            spoken = talk.language or profile.languages[0]
-            return turn._replace(replies=(plain(words(spoken, "talk-media-caption")), *turn.replies))
         case Pin() as pin:
             return _again(profile, replace(talk, pin=_written(pin)))
         case Media() | Other():
-            return _again(profile, talk, "talk-no-media")
+            return _again(profile, talk, "talk-not-taken")
         case Choice():
             return _again(profile, talk)
 
@@ -265,7 +279,9 @@ def _confirm(profile: Profile, talk: Talk, heard: Heard) -> Turn:
             assert talk.district is not None
             assert talk.category is not None
             spoken = talk.language or profile.languages[0]
-            wish = Lodge(talk.text_id, talk.text_at, talk.district, talk.category, _whole(talk), spoken)
+            wish = Lodge(
+                talk.text_id, talk.text_at, talk.district, talk.category, _whole(talk), spoken, talk.attachments
+            )
             return Turn(talk, wish=wish)
         case Choice(id=menus.EDIT):
             return _on(profile, replace(talk, step="text", text="", text_id="", text_at=0))

@@ -139,6 +139,7 @@ def _register(submitted: Submitted, profile: Profile) -> Output:
         source=profile.source_of(submitted.channel, submitted.source),
         spoken_language=submitted.spoken_language,
         external=submitted.external,
+        attachments=submitted.attachments,
     )
     return Output(CASE_COMMANDS, submitted.case, command, submitted.at)
 

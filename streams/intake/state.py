@@ -102,6 +102,7 @@ def content_digest(submitted: Submitted) -> str:
         str(submitted.against_level),
         *((submitted.source,) if submitted.source is not None else ()),
         *((submitted.external,) if submitted.external is not None else ()),
+        *(f"{each.store} {each.ref}" for each in submitted.attachments),
     )
 
 

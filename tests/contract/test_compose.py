@@ -18,6 +18,7 @@ from agents.exporter.process import ExporterSettings
 from agents.gateway.settings import GatewaySettings
 from agents.settings import PREFIX, Settings, load
 from agents.sms.settings import SmsSettings
+from agents.webhooks.process import WebhookSettings
 from deploy.cli import cli
 from deploy.local.jars import ensure_jars
 from deploy.local.java import find_java
@@ -28,7 +29,12 @@ REPOSITORY = Path(__file__).parents[2]
 COMPOSE_FILE = REPOSITORY / "docker-compose.yml"
 SECRETS = ("NIVARAN_CITIZEN_KEY", "NIVARAN_CONTACT_KEY", "NIVARAN_API_TOKENS", "NIVARAN_RECEIPTS_TOKEN")
 GIVEN = dict.fromkeys(SECRETS, "given")
-SETTINGS_OF = {"gateway": GatewaySettings, "worker-sms": SmsSettings, "exporter": ExporterSettings}
+SETTINGS_OF = {
+    "webhooks": WebhookSettings,
+    "gateway": GatewaySettings,
+    "worker-sms": SmsSettings,
+    "exporter": ExporterSettings,
+}
 MONITORING = {"prometheus", "alertmanager", "grafana"}
 INFRASTRUCTURE = {"kafka", "redis", *MONITORING}
 # a broker of a laptop, not of a container: how much memory and how many threads it may have
@@ -61,7 +67,7 @@ def services() -> dict[str, dict[str, Any]]:
     return json.loads(compose("config", "--format", "json", given=GIVEN, profile="*").stdout)["services"]
 
 
-@pytest.mark.parametrize("profile", [None, "app", "observability", "*"])
+@pytest.mark.parametrize("profile", [None, "app", "observability", "webhooks", "*"])
 def test_every_profile_is_accepted(profile: str | None) -> None:
     ended = compose("config", "-q", given=GIVEN, profile=profile)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -85,13 +91,11 @@ def test_the_watch_is_a_profile_of_its_own_and_scrapes_every_process(services: d
     watch = compose("config", "--services", given=GIVEN, profile="observability").stdout.split()
     assert set(watch) == INFRASTRUCTURE | {"exporter"}
     prometheus = yaml.safe_load((REPOSITORY / "deploy" / "prometheus" / "prometheus.yml").read_text())
-    scraped = {
-        target.partition(":")[0]
-        for job in prometheus["scrape_configs"]
-        for each in job["static_configs"]
-        for target in each["targets"]
-    }
-    with_metrics = {name for name in services if name.startswith("worker-")} | {"gateway", "exporter"}
+    jobs = prometheus["scrape_configs"]
+    targets = [target for job in jobs for each in job.get("static_configs", ()) for target in each["targets"]]
+    looked_up = [name for job in jobs for each in job.get("dns_sd_configs", ()) for name in each["names"]]
+    scraped = {target.partition(":")[0] for target in targets} | set(looked_up)
+    with_metrics = {name for name in services if name.startswith("worker-")} | {"gateway", "exporter", "webhooks"}
     assert scraped == with_metrics | {"127.0.0.1"}
     assert all(Path(volume["source"]).exists() for name in MONITORING for volume in services[name]["volumes"]
                if volume["type"] == "bind")  # fmt: skip
@@ -100,7 +104,7 @@ def test_the_watch_is_a_profile_of_its_own_and_scrapes_every_process(services: d
 def test_every_process_has_its_service(services: dict[str, dict[str, Any]]) -> None:
     roles = {service["command"][1] for service in services.values() if (service.get("command") or [""])[0] == "worker"}
     assert roles == set(app.ROLES)
-    assert {"topics", "gateway", "sms-sandbox"} <= services.keys()
+    assert {"topics", "gateway", "sms-sandbox", "webhooks"} <= services.keys()
 
 
 def test_every_process_gets_settings_it_knows_and_a_command_there_is(services: dict[str, dict[str, Any]]) -> None:

@@ -1,6 +1,8 @@
 """The doctor says what is missing, what to do, and never a secret."""
 
+import base64
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -53,3 +55,26 @@ def test_a_wrong_setting_is_named() -> None:
     code, findings, _ = examine(NIVARAN_PARTITIONS="many")
     assert code == 1
     assert "NIVARAN_PARTITIONS" in findings["settings"]["found"]
+
+
+def test_channels_are_named_and_a_setting_that_is_wrong_too() -> None:
+    assert examine()[1]["channels"]["found"] == "none beside the API"
+    _, findings, _ = examine(NIVARAN_CLOUDEVENTS="on", NIVARAN_OPEN311_URL="")
+    assert (findings["channels"]["state"], findings["channels"]["found"]) == ("ok", "/v1/events")
+    code, findings, output = examine(NIVARAN_CLOUDEVENTS_SECRETS="desk/officer:s3cret-s3cret")
+    assert (code, findings["channels"]["state"]) == (1, "fail")
+    assert "NIVARAN_CLOUDEVENTS_SECRETS" in findings["channels"]["found"]
+    assert "s3cret" not in output
+    code, findings, _ = examine(NIVARAN_OIDC_AUDIENCE="nivaran")
+    assert (code, findings["channels"]["found"]) == (1, "NIVARAN_OIDC_ISSUER is not set")
+
+
+def test_subscriptions_are_read_where_there_are_any(tmp_path: Path) -> None:
+    assert "webhooks" not in examine()[1]
+    code, findings, _ = examine(NIVARAN_WEBHOOKS=str(tmp_path / "none.toml"))
+    assert (code, findings["webhooks"]["state"]) == (1, "fail")
+    file = tmp_path / "webhooks.toml"
+    file.write_text('[desk]\nurl = "https://desk.example"\nsecrets = ["NIVARAN_WEBHOOK_SECRET_DESK"]\n')
+    secret = "whsec_" + base64.b64encode(b"s" * 32).decode()
+    _, findings, _ = examine(NIVARAN_WEBHOOKS=str(file), NIVARAN_WEBHOOK_SECRET_DESK=secret)
+    assert (findings["webhooks"]["state"], findings["webhooks"]["found"]) == ("ok", "desk")

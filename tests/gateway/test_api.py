@@ -8,6 +8,7 @@ import pytest
 
 from agents.contact import Contacts
 from agents.gateway.fields import MOST_SUGGESTIONS
+from schemas.base import Attachment
 from schemas.commands import AddNote, Dispose, ReportDissatisfied, Transfer
 from schemas.intake import Submitted
 from schemas.sms import SmsReceipt
@@ -18,6 +19,7 @@ from tests.gateway.conftest import CASE, COMPLAINT, MOBILE, NOW, TOKENS, running
 
 OFFICER = {"role": "officer", "office": "o", "officer": "f1"}
 AGENT = {"role": "call-centre", "officer": "a7"}
+FILE = {"store": "portal-files", "ref": "1.jpg", "media_type": "image/jpeg"}
 RECORDING = {"store": "calls", "ref": "2026/02/1", "sha256": "0" * 64, "started_at": NOW - 5000, "duration_ms": 4000}
 
 
@@ -73,6 +75,35 @@ async def test_without_redis_a_retry_still_gets_the_same_number_and_the_metrics_
 async def test_event_time_lies_between_the_allowed_lateness_and_now(gateway, sent, at):
     assert (await gateway.post("/v1/complaints", COMPLAINT | {"occurred_at": sent}))[0] == 202
     assert gateway.log.entries[0].value.at == at
+
+
+async def test_files_go_with_a_complaint_by_reference(gateway):
+    files = [{"store": "portal-files", "ref": "2026/02/1.jpg", "media_type": "image/jpeg", "sha256": "0" * 64},
+             {"store": "portal-files", "ref": "2", "media_type": "application/pdf"}]  # fmt: skip
+    status, _, _ = await gateway.post("/v1/complaints", COMPLAINT | {"attachments": files})
+    record = gateway.log.entries[0].value
+    assert (status, type(record.attachments[0])) == (202, Attachment)
+    assert list(msgspec.to_builtins(record.attachments)) == files
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        (
+            [FILE | {"ref": "a b"}, FILE | {"media_type": "picture"}],
+            {"attachments[0].ref", "attachments[1].media_type"},
+        ),
+        ([{"store": "s"}], {"attachments[0].ref", "attachments[0].media_type"}),
+        ([FILE | {"url": "https://x"}], {"attachments[0].url"}),
+        ([FILE | {"sha256": "0"}, 7], {"attachments[0].sha256", "attachments[1]"}),
+        ([FILE] * 11, {"attachments"}),
+        ([FILE] * 500, {"attachments"}),
+        ({"0": FILE}, {"attachments"}),
+    ],
+)
+async def test_what_is_wrong_with_a_file_is_named(gateway, files, named):
+    status, problem, _ = await gateway.post("/v1/complaints", COMPLAINT | {"attachments": files})
+    assert (status, fields(problem)) == (400, named)
 
 
 async def test_every_bad_field_is_named(gateway):

@@ -56,6 +56,28 @@ async def test_what_has_no_place_in_a_complaint_is_named_in_the_answer(gateway):
     _, [request], _ = await ask(gateway, "requests.json", FORM | more | {"attribute[language]": "en"})
     assert request["service_notice"].endswith(": email, first_name, media_url")
     assert "Asha" not in msgspec.json.encode(gateway.log.entries[0].value).decode()
+    assert gateway.log.entries[0].value.attachments == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "ref"),
+    [
+        ("https://files.example/2026/1.jpg", "2026/1.jpg"),
+        ("https://files.example/a.pdf", "a.pdf"),
+        ("https://files.example/", None),
+        ("https://files.example/../secret.jpg", None),
+        ("https://files.example/1", None),
+        ("https://files.example.evil/1.jpg", None),
+        ("http://files.example/1.jpg", None),
+    ],
+)
+async def test_a_picture_below_the_address_that_is_set_is_kept_by_reference(url, ref):
+    async with served(NIVARAN_OPEN311_MEDIA="https://files.example/") as gateway:
+        status, [request], _ = await ask(gateway, "requests.json", FORM | {"media_url": url})
+        [entry] = gateway.log.entries
+    kept = [(each.store, each.ref) for each in entry.value.attachments]
+    assert (status, kept) == (200, [] if ref is None else [("open311", ref)])
+    assert (request["service_notice"] is None) == (ref is not None)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agents.readmodel.views import registered
-from schemas.base import Place
+from schemas.base import Attachment, Place
 from schemas.events import CaseRegistered
 from schemas.intake import Submitted
 from schemas.topics import CASE_EVENTS, INTAKE_SUBMITTED
@@ -63,7 +63,10 @@ def test_the_list_of_a_samadhan_divas(tmp_path):
     assert [each["errors"][0]["field"] for each in rejects(told)] == ["occurred"]
 
 
-def test_the_case_shows_the_number():
+FILE = Attachment("registers", "7/1.pdf", "application/pdf")
+
+
+def test_the_case_shows_the_number_and_the_files():
     facts = []
     driver = Driver(
         [INTAKE, CASE], now=1_770_000_000_000, on_write=lambda topic, made: facts.append((topic, made.value))
@@ -75,11 +78,12 @@ def test_the_case_shows_the_number():
         Submitted(
             id="sub-00000001", case=case, system="up-1076", at=driver.now, received_at=driver.now,
             case_type="complaint", channel="transfer", category="hand-pump", place=Place(159, {"block": "b1"}),
-            citizen="ct_" + "a" * 32, text="हैण्डपम्प खराब है", external=NUMBER,
+            citizen="ct_" + "a" * 32, text="हैण्डपम्प खराब है", external=NUMBER, attachments=(FILE,),
         ),
     )  # fmt: skip
     [fact] = [value for topic, value in facts if topic == CASE_EVENTS and isinstance(value, CaseRegistered)]
     assert (fact.case, fact.external, registered(fact).external) == (case, NUMBER, NUMBER)
+    assert (fact.attachments, registered(fact).attachments) == ((FILE,), (FILE,))
 
 
 async def test_over_http_the_number_decides_the_case_whatever_the_idempotency_key(gateway):

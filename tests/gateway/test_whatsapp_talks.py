@@ -1,15 +1,18 @@
 """Talks over HTTP on a real Redis: Meta's published payloads in, strictly checked messages out."""
 
 import asyncio
+import base64
 import hashlib
 
 import msgspec
 import pytest
 
 from agents.contact import Contacts
+from agents.gateway.channels.whatsapp.payloads import File
 from agents.gateway.channels.whatsapp.talks import Talks
 from agents.gateway.channels.whatsapp.webhook import submission_key
 from agents.gateway.services import connect
+from schemas.base import Attachment
 from streams.ids import case_id
 from tests.gateway.conftest import CASE, NOW
 from tests.gateway.whatsapp import NEXT_SECRET, PATH_TO_CONFIRM, Person, counted, notification, post, serving, signed
@@ -60,12 +63,40 @@ async def test_a_place_on_the_map_and_a_caption(person) -> None:
     await person.say(("text", "hi"), ("button", "l:en"), ("location", (27.9497, 80.7821)), ("list", "d:159"),
                      ("list", "p:1"), ("list", "c:tap-water"))  # fmt: skip
     first, confirm = await person.say(("image", "no water in the tap"))
-    assert "not kept" in first
+    assert "1" in first
     assert "Kheri" in confirm
     await person.say(("reaction", "👍"), ("button", "register"))
     [entry] = person.gateway.log.entries
     assert entry.value.text == "no water in the tap\n📍 27.94970, 80.78210"
+    # the hash in Meta's published example is cut short: no hash is kept of it
+    assert entry.value.attachments == (Attachment("whatsapp", "2754859441498128", "image/jpeg"),)
     assert entry.value.language == "en"
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("ab" * 32, "ab" * 32),
+        (base64.b64encode(b"\xab" * 32).decode(), "ab" * 32),
+        ("ab", None),
+        ("zz" * 32, None),
+        ("", None),
+    ],
+)
+def test_the_hash_of_a_file_is_read_in_both_forms(told, kept) -> None:
+    file = File(id="881", mime_type="audio/ogg; codecs=opus", sha256=told).attachment()
+    assert file == Attachment("whatsapp", "881", "audio/ogg", kept)
+
+
+async def test_a_voice_message_is_kept_and_one_without_its_id_is_not_taken(person) -> None:
+    head = {"from": person.number, "timestamp": str(NOW // 1000), "type": "audio"}
+    voice = {"mime_type": "audio/ogg; codecs=opus", "sha256": "ab" * 32, "id": "881", "voice": True}
+    await person.say(*PATH_TO_CONFIRM)
+    assert await post(person.gateway, notification(head | {"id": "wamid.v1", "audio": voice})) == 200
+    assert await post(person.gateway, notification(head | {"id": "wamid.v2", "audio": voice | {"id": ""}})) == 200
+    await person.say(("button", "register"))
+    [entry] = person.gateway.log.entries
+    assert entry.value.attachments == (Attachment("whatsapp", "881", "audio/ogg", "ab" * 32),)
 
 
 async def test_everything_meta_sends_again_is_taken_once(person) -> None:

@@ -31,8 +31,9 @@ from streams.calendar import day_key
 from streams.driver import Driver
 from streams.profiles.load import profile
 from streams.sla.table import fold
-from tests.boardlog import Stored, partitioned, slices, story_driver, values
+from tests.boardlog import Stored, partitioned, story_driver, values
 from tests.live.harness import make_topics, records
+from tests.live.shown import Log, fill, filled
 from tests.waiting import auntil
 
 pytestmark = pytest.mark.live
@@ -46,7 +47,7 @@ def driver() -> Driver:
 
 
 @pytest.fixture(scope="module")
-def log(driver: Driver) -> dict[tuple[str, int], list[Stored]]:
+def log(driver: Driver) -> Log:
     return partitioned(driver)
 
 
@@ -65,40 +66,38 @@ async def prefix(redis: Redis) -> AsyncIterator[str]:
         await drop(redis, each)
 
 
-async def shown(redis: Redis, prefix: str, log: dict[tuple[str, int], list[Stored]], seed: int = 1) -> Reader:
-    model = ReadModel(redis, prefix)
-    for part in slices(log, seed):
-        await model.apply(part)
-    return Reader(redis, prefix)
+@pytest.fixture(scope="module")
+def whole(redis_url: str, log: Log) -> Iterator[str]:
+    with filled(redis_url, log) as prefix:
+        yield prefix
 
 
-async def test_the_size_of_slices_and_repeats_make_no_difference(redis: Redis, prefix: str, log):
-    await shown(redis, prefix, log, seed=1)
-    await shown(redis, f"{prefix}-again", log, seed=2)
-    assert await compare(redis, prefix, f"{prefix}-again") == []
-    await shown(redis, prefix, log, seed=3)
-    assert await compare(redis, prefix, f"{prefix}-again") == [], "the whole log a second time changes nothing"
+@pytest.fixture
+def reader(redis: Redis, whole: str) -> Reader:
+    return Reader(redis, whole)
 
 
-async def test_a_slice_that_overlaps_what_was_shown_adds_only_the_rest(redis: Redis, prefix: str, log):
-    await shown(redis, f"{prefix}-again", log)
+async def test_the_size_of_slices_and_repeats_make_no_difference(redis: Redis, prefix: str, whole: str, log: Log):
+    await fill(redis, prefix, log, seed=2)
+    assert await compare(redis, prefix, whole) == []
+    await fill(redis, prefix, log, seed=3)
+    assert await compare(redis, prefix, whole) == [], "the whole log a second time changes nothing"
+
+
+async def test_a_slice_that_overlaps_what_was_shown_adds_only_the_rest(redis: Redis, prefix: str, whole: str, log: Log):
     model = ReadModel(redis, prefix)
     for place, part in log.items():
         for end in range(0, len(part) + 7, 7):
             await model.apply(Slice(*place, part[max(0, end - 20) : end] or part[:1]))
-    assert await compare(redis, prefix, f"{prefix}-again") == []
+    assert await compare(redis, prefix, whole) == []
 
 
-async def test_two_writers_of_the_same_partitions_count_nothing_twice(redis: Redis, prefix: str, log):
-    await shown(redis, f"{prefix}-again", log)
-    await asyncio.gather(*(shown(redis, prefix, log, seed) for seed in (4, 5, 6)))
-    assert await compare(redis, prefix, f"{prefix}-again") == []
+async def test_two_writers_of_the_same_partitions_count_nothing_twice(redis: Redis, prefix: str, whole: str, log: Log):
+    await asyncio.gather(*(fill(redis, prefix, log, seed) for seed in (4, 5, 6)))
+    assert await compare(redis, prefix, whole) == []
 
 
-async def test_a_case_is_shown_with_its_timeline_its_because_and_its_messages(
-    redis: Redis, prefix: str, log, driver: Driver
-):
-    reader = await shown(redis, prefix, log)
+async def test_a_case_is_shown_with_its_timeline_its_because_and_its_messages(reader: Reader, driver: Driver):
     told: defaultdict[str, list[e.Event]] = defaultdict(list)
     for fact in values(driver, CASE_EVENTS):
         told[fact.case].append(fact)
@@ -115,10 +114,7 @@ async def test_a_case_is_shown_with_its_timeline_its_because_and_its_messages(
         assert len(found["messages"]) == messages[case]
 
 
-async def test_a_duplicate_leads_to_its_case_and_a_rejection_to_its_reason(
-    redis: Redis, prefix: str, log, driver: Driver
-):
-    reader = await shown(redis, prefix, log)
+async def test_a_duplicate_leads_to_its_case_and_a_rejection_to_its_reason(reader: Reader, driver: Driver):
     linked = next(fact for fact in values(driver, CASE_EVENTS) if isinstance(fact, e.DuplicateLinked))
     assert await reader.case(linked.duplicate) == {
         "case": linked.duplicate,
@@ -133,8 +129,7 @@ async def test_a_duplicate_leads_to_its_case_and_a_rejection_to_its_reason(
     assert await reader.case("100000000000000000") is None
 
 
-async def test_pendency_counts_every_open_case_at_its_unit_and_age(redis: Redis, prefix: str, log, driver: Driver):
-    reader = await shown(redis, prefix, log)
+async def test_pendency_counts_every_open_case_at_its_unit_and_age(reader: Reader, driver: Driver):
     open_cases = [case for case in driver.state["case"].values() if case.status == "open" and case.system == SYSTEM]
     expected = Counter((case.district, case.department, case.level) for case in open_cases)
     rows = await reader.pendency(SYSTEM, driver.now)
@@ -150,8 +145,7 @@ async def test_pendency_counts_every_open_case_at_its_unit_and_age(redis: Redis,
     }
 
 
-async def test_defaulters_stand_on_the_day_their_time_ran_out(redis: Redis, prefix: str, log, driver: Driver):
-    reader = await shown(redis, prefix, log)
+async def test_defaulters_stand_on_the_day_their_time_ran_out(reader: Reader, driver: Driver):
     days: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
     for fact in values(driver, CASE_EVENTS):
         if fact.system != SYSTEM:
@@ -166,8 +160,8 @@ async def test_defaulters_stand_on_the_day_their_time_ran_out(redis: Redis, pref
         assert dict(await reader.defaulters(SYSTEM, day)) == latest
 
 
-async def test_counters_are_a_recount(redis: Redis, prefix: str, log, driver: Driver):
-    totals = await (await shown(redis, prefix, log)).totals(SYSTEM)
+async def test_counters_are_a_recount(reader: Reader, driver: Driver):
+    totals = await reader.totals(SYSTEM)
     facts = [fact for fact in values(driver, CASE_EVENTS) if fact.system == SYSTEM]
     assert totals["registered"] == sum(isinstance(fact, e.CaseRegistered) for fact in facts)
     causes = Counter(fact.cause for fact in facts if isinstance(fact, e.CaseEscalated))
@@ -182,8 +176,7 @@ async def test_counters_are_a_recount(redis: Redis, prefix: str, log, driver: Dr
     assert {state: totals[f"sms:{state}"] for state in messages} == messages
 
 
-async def test_the_latest_windows_are_the_table(redis: Redis, prefix: str, log, driver: Driver):
-    reader = await shown(redis, prefix, log)
+async def test_the_latest_windows_are_the_table(reader: Reader, driver: Driver):
     windows = [
         window for window in values(driver, SLA_WINDOW) if isinstance(window, SlaWindow) and window.system == SYSTEM
     ]
@@ -201,8 +194,7 @@ async def test_the_latest_windows_are_the_table(redis: Redis, prefix: str, log, 
                 assert row.quantile_ms(0.5) == line.quantile_ms(0.5)
 
 
-async def test_the_feed_has_every_escalation_and_can_be_followed(redis: Redis, prefix: str, log, driver: Driver):
-    reader = await shown(redis, prefix, log)
+async def test_the_feed_has_every_escalation_and_can_be_followed(reader: Reader, driver: Driver):
     raised = Counter((each.case, each.seq) for each in values(driver, ESCALATION_RAISED))
     entries = await reader.escalations(count=10_000)
     found = Counter((fact["case"], fact["seq"]) for entry in entries for fact in [json.loads(entry.data)])
@@ -247,7 +239,7 @@ def kafka_log(tmp_path_factory: pytest.TempPathFactory, log) -> Iterator[str]:
         yield cluster.bootstrap
 
 
-def write(bootstrap: str, log: dict[tuple[str, int], list[Stored]]) -> None:
+def write(bootstrap: str, log: Log) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": uuid.uuid4().hex})
     producer.init_transactions(20)
     for (topic, partition), part in log.items():
@@ -267,10 +259,11 @@ async def own_redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
         yield server
 
 
-async def test_the_model_made_from_the_log_is_the_one_made_from_slices(redis: Redis, prefix: str, log, kafka_log: str):
-    await shown(redis, prefix, log)
-    await rebuild(redis, kafka_log, f"{prefix}-again")
-    differences = await compare(redis, prefix, f"{prefix}-again")
+async def test_the_model_made_from_the_log_is_the_one_made_from_slices(
+    redis: Redis, prefix: str, whole: str, kafka_log: str
+):
+    await rebuild(redis, kafka_log, prefix)
+    differences = await compare(redis, whole, prefix)
     assert [each for each in differences if not each.startswith("position:")] == []
 
 

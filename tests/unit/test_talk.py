@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.gateway.channels.whatsapp.replying import shaped
+from schemas.base import MOST_ATTACHMENTS, Attachment
 from streams.dialogue import menus
 from streams.dialogue.names import category_names, district_names, find
 from streams.dialogue.points import headquarters, nearest
@@ -21,6 +22,7 @@ from tests.gateway.cloud_api import check
 UP = profiles()["up-1076"]
 AT = 1_770_000_000_000
 CASE = case_id("10", "whatsapp", "a case of the tests")
+FILE = Attachment("whatsapp", "2754859441498128", "image/jpeg", "a" * 64)
 TALKING = [profile for profile in profiles().values() if profile.channels is None]
 
 
@@ -157,12 +159,43 @@ def test_changing_the_text_asks_for_it_again() -> None:
     assert turn.wish.text == "अब ठीक से: हैण्डपम्प टूटा है"
 
 
-def test_pictures_are_not_kept_and_it_says_so_but_what_is_written_beside_them_counts() -> None:
-    assert "फोटो" in say(None, *TO_TEXT, Media("image")).replies[0].body
-    assert say(None, *TO_TEXT, Media("audio")).talk.step == "text"
-    turn = say(None, *TO_TEXT, Media("image", "टूटा हैण्डपम्प"))
+def test_a_file_is_kept_at_whatever_step_it_comes_and_the_question_is_asked_again() -> None:
+    for path in (TO_DISTRICT, TO_CATEGORY, TO_TEXT, TO_CONFIRM):
+        before = say(None, *path)
+        turn = step(UP, before.talk, Heard(Media(FILE), "wamid.file", AT))
+        assert (turn.talk.step, turn.talk.attachments) == (before.talk.step, (FILE,))
+        assert "1" in turn.replies[0].body
+        assert [reply.buttons for reply in turn.replies[1:]] == [reply.buttons for reply in before.replies]
+        again = step(UP, turn.talk, Heard(Media(FILE), "wamid.again", AT))
+        assert again.talk.attachments == (FILE,)
+    first = say(None, Media(FILE))
+    assert (first.talk.attachments, ids(first)) == ((FILE,), ["l:hi", "l:en"])
+
+
+def test_files_go_with_the_complaint_and_their_captions_are_words() -> None:
+    other = Attachment("whatsapp", "881", "audio/ogg")
+    turn = say(None, Media(FILE), *TO_TEXT[1:], Media(other, "टूटा हैण्डपम्प"))
     assert (turn.talk.step, turn.talk.text) == ("confirm", "टूटा हैण्डपम्प")
-    assert "फोटो" in turn.replies[0].body
+    assert "📎 2" in turn.replies[1].body
+    wish = say(turn.talk, Choice("register")).wish
+    assert isinstance(wish, Lodge)
+    assert (wish.attachments, wish.text) == ((FILE, other), "टूटा हैण्डपम्प")
+    more = say(None, *TO_CONFIRM, Media(FILE, "पास से"))
+    assert more.talk.text == "हैण्डपम्प दो सप्ताह से खराब है\nपास से"
+
+
+def test_no_more_files_than_a_submission_may_have_and_it_says_so() -> None:
+    files = [Media(Attachment("whatsapp", str(number), "image/jpeg")) for number in range(MOST_ATTACHMENTS + 1)]
+    turn = say(None, *TO_TEXT, *files)
+    assert len(turn.talk.attachments) == MOST_ATTACHMENTS
+    assert "नहीं रखी गई" in turn.replies[0].body
+
+
+def test_a_file_after_the_end_begins_a_new_complaint() -> None:
+    done = lodged(say(None, *TO_CONFIRM, Media(FILE)).talk, Lodged(CASE)).talk
+    assert done.attachments == ()
+    turn = step(UP, done, Heard(Media(FILE), "wamid.9", AT))
+    assert (turn.talk.step, turn.talk.attachments, turn.talk.case) == ("district", (FILE,), "")
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 8001])
@@ -205,8 +238,8 @@ def test_every_text_stands_in_both_languages_with_the_same_slots() -> None:
 
 OFFERED = st.sampled_from([
     Choice("l:hi"), Choice("l:en"), Choice("register"), Choice("edit"), Choice("cancel"), Choice("p:1"),
-    Choice("p:999"), Choice("d:x"), Choice("c:"), Choice(""), Pin(26.8, 80.9), Pin(-90.0, 180.0), Media("image"),
-    Media("image", "क" * 1024),
+    Choice("p:999"), Choice("d:x"), Choice("c:"), Choice(""), Pin(26.8, 80.9), Pin(-90.0, 180.0), Media(FILE),
+    Media(FILE, "क" * 1024),
     Other("reaction"), Text("status"), Text("Kanpur"), Text("पानी"), Text("जयपुर"), Text("क्ष्म्य" * 1100),
 ])  # fmt: skip
 

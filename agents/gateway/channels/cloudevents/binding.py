@@ -1,6 +1,8 @@
-"""`POST /v1/events`: the HTTP binding's three content modes, and what is answered for each event."""
+"""The HTTP binding's three content modes, from who bears a token or signs, and what is answered for each event."""
 
+import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Literal
 
@@ -10,6 +12,7 @@ from msgspec import Struct
 
 from agents.gateway.auth import Caller
 from agents.gateway.channels.cloudevents.event import PREFIX, of_headers, of_json
+from agents.gateway.channels.cloudevents.signed import Senders, senders
 from agents.gateway.channels.cloudevents.taking import take
 from agents.gateway.problems import CONTENT_TYPE, FieldError, Kind, Problem
 from agents.gateway.routes import Route
@@ -29,10 +32,12 @@ NOT_TRIED: Final = Problem(Kind.UNAVAILABLE, "not tried: an event before it in t
 
 
 class CloudEventsSettings(Struct, frozen=True):
-    """The channel needs no secret of its own: its senders have tokens of the API."""
+    """Senders have tokens of the API, or sign."""
 
     cloudevents: Literal["off", "on"] = "off"
     """`on`: events are taken at /v1/events."""
+    cloudevents_secrets: str = ""
+    """`name/role:whsec_...`, comma separated: senders that sign are served at /channels/events/{name}."""
 
 
 class EventAnswer(Struct, frozen=True, omit_defaults=True):
@@ -49,14 +54,28 @@ class EventAnswer(Struct, frozen=True, omit_defaults=True):
 
 
 def cloudevents(environ: Mapping[str, str] | None = None) -> tuple[Route, ...]:
-    """The channel's route, where NIVARAN_CLOUDEVENTS is on; raises SettingsError."""
-    on = load(CloudEventsSettings, environ).cloudevents == "on"
-    return (Route("POST", "/v1/events", post_event),) if on else ()
+    """The channel's routes, where they are set up; raises SettingsError."""
+    settings = load(CloudEventsSettings, environ)
+    found = [Route("POST", "/v1/events", post_event)] if settings.cloudevents == "on" else []
+    if settings.cloudevents_secrets:
+        post = partial(post_signed, senders(settings.cloudevents_secrets))
+        found.append(Route("POST", "/channels/events/{sender}", post, "channel"))
+    return tuple(found)
 
 
 async def post_event(request: web.Request) -> web.Response:
-    """Take an event, or a batch of them."""
-    services, caller = request.app[SERVICES], request[CALLER]
+    """Take an event, or a batch of them, of who bears a token."""
+    return await _post(request, request[CALLER])
+
+
+async def post_signed(known: Senders, request: web.Request) -> web.Response:
+    """Take an event, or a batch of them, of who signed the body."""
+    body = await request.read()
+    return await _post(request, known.caller(request.match_info["sender"], request.headers, body, int(time.time())))
+
+
+async def _post(request: web.Request, caller: Caller) -> web.Response:
+    services = request.app[SERVICES]
     content = request.content_type.lower()
     if content == BATCH:
         return await _batch(request, services, caller)

@@ -1,16 +1,18 @@
 """A posted form as a complaint's body: which field says what, and all that is wrong with it in the form's words."""
 
 from collections.abc import Iterator, Mapping
+from mimetypes import guess_type
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
+import msgspec
 import regex
 from aiohttp import web
 
 from agents.gateway.channels.open311.offered import DISTRICT, LANGUAGE, TYPE
 from agents.gateway.channels.open311.places import districts_named
 from agents.gateway.problems import FieldError, Kind, Problem
-from schemas.base import Channel
+from schemas.base import Attachment, Channel
 from streams.profiles.profile import Name, Profile
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -22,8 +24,10 @@ KEPT: Final = frozenset(
     {"api_key", "jurisdiction_id", "idempotency_key", "service_code", "description", "phone", "lat", "long"}
     | {"address_string", "address_id"}
 )
-NOT_KEPT: Final = ("email", "device_id", "account_id", "first_name", "last_name", "media_url")
+NOT_KEPT: Final = ("email", "device_id", "account_id", "first_name", "last_name")
 """What the page knows and a complaint has no place for: the answer names them."""
+STORE: Final = "open311"
+"""The keeper of the files below NIVARAN_OPEN311_MEDIA, in references."""
 ATTRIBUTE: Final = regex.compile(r"attribute\[([^\[\]]{1,64})\](?:\[\])?")
 FIELDS: Final[Mapping[str, str]] = {"category": "service_code", "text": "description", "mobile": "phone"}
 """Fields of a complaint that are fields of the form."""
@@ -50,9 +54,22 @@ class Form(NamedTuple):
     attributes: Mapping[str, str]
     errors: list[FieldError]
 
-    @property
-    def not_kept(self) -> list[str]:
-        return [name for name in NOT_KEPT if name in self.fields]
+    def not_kept(self, media: str) -> list[str]:
+        """Fields that were sent in vain; files below the address `media` are kept."""
+        vain = [name for name in NOT_KEPT if name in self.fields]
+        return [*vain, "media_url"] if "media_url" in self.fields and self.attachment(media) is None else vain
+
+    def attachment(self, media: str) -> Attachment | None:
+        """The file that media_url names, where it is one below `media`: nobody is sent to an address of strangers."""
+        url = self.fields.get("media_url", "").strip()
+        ref = url.removeprefix(media)
+        if not media or ref == url or ".." in ref:
+            return None
+        kind, _ = guess_type(ref)
+        try:
+            return msgspec.convert({"store": STORE, "ref": ref, "media_type": kind}, Attachment)
+        except msgspec.ValidationError:
+            return None
 
 
 async def read_form(request: web.Request) -> Form:
@@ -77,7 +94,9 @@ async def read_form(request: web.Request) -> Form:
     return Form(fields, attributes, errors)
 
 
-def complaint_of(form: Form, profile: Profile, channel: Channel, now: int) -> tuple[dict[str, Any], list[FieldError]]:
+def complaint_of(
+    form: Form, profile: Profile, channel: Channel, now: int, media: str = ""
+) -> tuple[dict[str, Any], list[FieldError]]:
     """The body of a complaint at `now` (UTC ms), and what is wrong with the form before the body is looked at."""
     place: dict[str, Any] = {kind: form.attributes[kind] for kind in profile.unit_kinds if kind in form.attributes}
     errors = [*form.errors, *_unknown(form, profile), *_lengths(form), *_position_errors(form)]
@@ -95,6 +114,8 @@ def complaint_of(form: Form, profile: Profile, channel: Channel, now: int) -> tu
     body |= {name: form.fields[field] for name, field in FIELDS.items() if field in form.fields}
     if LANGUAGE in form.attributes:
         body["language"] = form.attributes[LANGUAGE]
+    if (file := form.attachment(media)) is not None:
+        body["attachments"] = [msgspec.to_builtins(file)]
     if "text" in body:
         body["text"] = "\n".join([body["text"], *_where(form, form.attributes.get(LANGUAGE, profile.languages[0]))])
     return body, errors
@@ -110,7 +131,7 @@ def in_own_words(errors: list[FieldError]) -> Iterator[FieldError]:
 
 def _unknown(form: Form, profile: Profile) -> Iterator[FieldError]:
     for name in form.fields:
-        if name not in KEPT and name not in NOT_KEPT:
+        if name not in KEPT and name not in NOT_KEPT and name != "media_url":
             yield FieldError(name[:128], "no such field in GeoReport v2")
     known = (DISTRICT, *profile.unit_kinds, TYPE, LANGUAGE)
     for code in form.attributes:

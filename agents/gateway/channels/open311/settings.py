@@ -26,6 +26,10 @@ class Open311Settings(Struct, frozen=True):
     """The channel under which its submissions are counted: Open311 clients are portals and apps."""
     open311_reading: Literal["key", "open"] = "key"
     """`open`: requests are read without api_key, as the page has it; of restricted ones no more than how they stand."""
+    open311_media: Annotated[
+        str, Meta(pattern=r"\A(https?://\S+/)?\Z", description="an address that ends with a slash")
+    ] = ""
+    """Where clients put pictures: a media_url below it is kept as a reference. Empty: none is."""
     open311_window: Annotated[int, Meta(ge=1, le=3600)] = 600
     """Seconds in which the same body of the same client, sent without a key of its own, is the same request."""
 

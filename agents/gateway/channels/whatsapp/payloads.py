@@ -1,15 +1,19 @@
 """The webhook's payload as Meta publishes it, as far as it is read; what Meta adds to it is let pass."""
 
+import base64
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
+from schemas.base import Attachment
 from streams.dialogue.said import Choice, Media, Other, Pin, Said, Text
 from streams.dialogue.talk import Heard
 
-MEDIA: Final = ("image", "video", "audio", "document", "sticker", "voice")
+STORE: Final = "whatsapp"
+"""Where a file lies by its media id until Meta deletes it (docs/channels/whatsapp.md)."""
+SHA256_BYTES: Final = 32
 LATEST: Final = 253_402_300_799
 """The last second of the year 9999, as in schemas/base.py."""
 
@@ -61,8 +65,20 @@ class Location(Struct, frozen=True):
     longitude: float
 
 
-class Captioned(Struct, frozen=True):
+class File(Struct, frozen=True):
+    """A file that lies with Meta. Its hash is published as hexadecimal and comes in base64: both are read."""
+
+    id: str = ""
+    mime_type: str = ""
+    sha256: str = ""
     caption: str = ""
+
+    def attachment(self) -> Attachment:
+        """Raises ValidationError where there is no reference to keep."""
+        kind = self.mime_type.partition(";")[0].strip().lower()
+        return msgspec.convert(
+            {"store": STORE, "ref": self.id, "media_type": kind, "sha256": _hexadecimal(self.sha256)}, Attachment
+        )
 
 
 class Message(Struct, frozen=True, rename={"sender": "from"}):
@@ -75,9 +91,10 @@ class Message(Struct, frozen=True, rename={"sender": "from"}):
     text: Body | None = None
     interactive: Interactive | None = None
     location: Location | None = None
-    image: Captioned | None = None
-    video: Captioned | None = None
-    document: Captioned | None = None
+    image: File | None = None
+    video: File | None = None
+    audio: File | None = None
+    document: File | None = None
 
     def heard(self) -> Heard:
         """As the talk takes it; raises ValueError where the timestamp is none."""
@@ -93,10 +110,21 @@ class Message(Struct, frozen=True, rename={"sender": "from"}):
             return Choice(picked.id)
         if self.location is not None:
             return Pin(self.location.latitude, self.location.longitude)
-        if self.type in MEDIA:
-            held = self.image or self.video or self.document
-            return Media(self.type, held.caption if held is not None else "")
+        if (file := self.image or self.video or self.audio or self.document) is not None:
+            try:
+                return Media(file.attachment(), file.caption)
+            except msgspec.ValidationError:
+                return Other(self.type)
         return Other(self.type)
+
+
+def _hexadecimal(digest: str) -> str | None:
+    """A SHA-256 as records have it; None where it is none."""
+    try:
+        raw = bytes.fromhex(digest) if len(digest) == 2 * SHA256_BYTES else base64.b64decode(digest, validate=True)
+    except ValueError:
+        return None
+    return raw.hex() if len(raw) == SHA256_BYTES else None
 
 
 class Received(NamedTuple):

@@ -136,6 +136,7 @@ class WhatsApp:
         key = submission_key(wish.key)
         mobile = f"+{message.sender.removeprefix('+')}"
         body = complaint(self._profile, CHANNEL, wish, mobile, wish.at)
+        body |= {"attachments": msgspec.to_builtins(wish.attachments)} if wish.attachments else {}
         try:
             done = await submit(services, body, key, trace)
         except Problem as problem:
