@@ -58,7 +58,6 @@ class _Bench:
         self._faults: list[str] = []
 
     def run(self, parts: Iterable[Part], given: dict[str, Any]) -> None:
-        """Run these with their own among the options given; one that fails leaves the others to be run."""
         for part in parts:
             try:
                 self._run(part, {name: given[name] for name in part.options})
@@ -86,11 +85,19 @@ class _Bench:
         self._console.print(line, highlight=False, soft_wrap=True)
 
 
+def run_parts(parts: Iterable[Part], given: dict[str, Any], *, page: Path | None, as_json: bool) -> None:
+    """Run these with their own among the options given; one that fails leaves the others to be run.
+
+    Exits with 1 where one failed.
+    """
+    _Bench(page, as_json).run(parts, given)
+
+
 def _command(part: Part) -> click.Command:
     @page_option
     @json_option
     def run(page: Path | None, as_json: bool, **given: Any) -> None:
-        _Bench(page, as_json).run([part], given)
+        run_parts([part], given, page=page, as_json=as_json)
 
     for name in reversed(part.options):
         run = OPTIONS[name](run)
@@ -106,7 +113,7 @@ def _all() -> click.Command:
     @json_option
     def run(first: str, page: Path | None, as_json: bool, **given: Any) -> None:
         names = [part.name for part in PARTS]
-        _Bench(page, as_json).run(PARTS[names.index(first) :], given)
+        run_parts(PARTS[names.index(first) :], given, page=page, as_json=as_json)
 
     for name in reversed(OPTIONS):
         run = OPTIONS[name](run)

@@ -1,5 +1,6 @@
 """A prefilled topic of commands drained by the product's worker, the plain loop and peers, in turn, and compared."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -7,7 +8,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from deploy.bench import mix, peers, tally
-from deploy.bench.lab import BenchError, Lab, Seen
+from deploy.bench.lab import BenchError, Lab, Seen, stretch
 from deploy.bench.meter import Load, Spread, load, memory, spread
 from deploy.bench.table import fill
 from deploy.fleet.service import Service
@@ -134,26 +135,25 @@ def _drain(lab: Lab, who: str, one: Contestant, standing: Iterable[Case], before
         fill(lab.settings, one.changelog, standing)
     kept = {} if one.changelog is None else lab.ends([one.changelog])
     busy, begin = load(), lab.ends(WRITTEN)
-    pid = lab.start(one.service)
+    began, pid = time.monotonic(), lab.start(one.service)
     try:
         looks = lab.watch(one.service, pid, lambda: lab.committed(one.group, CASE.reads), total)
         rss = memory(pid).most
     finally:
         one.service.stop()
-    if len(looks) < 3:  # noqa: PLR2004 - a first, a middle and a last
+    if lab.lasting and len(looks) < 3:  # noqa: PLR2004 - a first, a middle and a last; a trial does without
         raise BenchError("too few commands to measure: they are done before anybody looks; give more --events")
     bootstrap = lab.kafka.bootstrap
     wrote, stands = tally.outputs(bootstrap, lab.admin, begin), tally.states(bootstrap, lab.admin, kept)
-    last = looks[-1]
-    middle = next(look for look in looks if look.done * 2 >= last.done)
-    middle = middle if middle.done < last.done else looks[-2]
-    rate = (last.done - looks[0].done) / (last.at - looks[0].at)
-    cpu, steady = (round(_cpu_us(first, last), 2) for first in (looks[0], middle))
-    return Drain(who, before, cpu, steady, round(rate, 1), round(rss, 1), wrote, stands, busy)
+    whole, steady = stretch(looks, began), stretch(_second_half(looks), began)
+    rss = round(rss, 1)
+    return Drain(who, before, whole.cpu_us, steady.cpu_us, whole.per_second, rss, wrote, stands, busy)
 
 
-def _cpu_us(first: Seen, last: Seen) -> float:
-    return (last.cpu - first.cpu) / (last.done - first.done) * 1e6
+def _second_half(looks: Sequence[Seen]) -> Sequence[Seen]:
+    """From the first look at which half was done; at all looks, where that was the last one only."""
+    late = [look for look in looks if look.done * 2 >= looks[-1].done]
+    return late if len(late) > 1 else looks
 
 
 def _result(total: int, size: int, runs: list[Drain]) -> Result:

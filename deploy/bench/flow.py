@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct, json
 from msgspec.structs import replace
 
+from deploy.bench.lab import BenchError
 from deploy.bench.meter import MIB, Line, Spread, fitted, machine, spread
 from deploy.bench.whole import ROLES, Run, Setting, carried_out
 from deploy.sizing.costs import Costs
@@ -15,8 +16,6 @@ AXES: Final[dict[str, tuple[int, ...]]] = {
     "workers": (2,), "partitions": (12, 48), "open": (), "days": (7, 63), "districts": (1, 15),
 }  # fmt: skip
 """What is larger or smaller than in the first setting, one at a time; of open cases as many as asked for."""
-
-
 Tell = Callable[[str], None]
 
 
@@ -54,6 +53,8 @@ def measure(
     """Raises BenchError, FleetError when a process cannot go on."""
     first = Setting(complaints)
     settings = _settings(first, axes, [count for count in sorted(set(cases)) if count])
+    if costs is not None and not any(setting.open for setting in settings):
+        raise BenchError("--costs needs what a case weighs in the table: --axis open, with some cases beforehand")
     done: list[Run] = []
     for number in range(1, runs + 1):
         for setting in settings:
@@ -93,16 +94,16 @@ def _row(name: str, runs: Sequence[Run]) -> Row:
     )
 
 
-def _costs(first_setting: Setting, runs: Sequence[Run]) -> Costs:
-    first = [run for run in runs if run.setting == first_setting]
+def _costs(setting: Setting, runs: Sequence[Run]) -> Costs:
+    """What the first setting cost."""
+    first = [run for run in runs if run.setting == setting]
 
     def median(of: Callable[[Run], float]) -> float:
         return round(spread([of(run) for run in first]).median, 2)
 
-    full = [run for run in runs if run.setting.open]
-    empty_mib = median(lambda run: run.rss_mib["case"])
     return Costs(
         machine(),
+        median(lambda run: run.load.average),
         first[0].complaints,
         len(first),
         median(lambda run: run.events / run.complaints),
@@ -116,7 +117,7 @@ def _costs(first_setting: Setting, runs: Sequence[Run]) -> Costs:
         median(lambda run: run.beside["redis"] * run.events / run.complaints),
         median(lambda run: run.log_bytes / run.complaints),
         median(lambda run: run.redis_bytes / run.complaints),
-        _per_case(full, empty_mib) if full else None,
+        _per_case(runs, median(lambda run: run.rss_mib["case"])),
     )
 
 
@@ -128,14 +129,8 @@ def _per_case(runs: Sequence[Run], empty_mib: float) -> float:
 
 
 def _told(number: int, run: Run) -> str:
-    setting = ", ".join(
-        f"{name} {value:,}" for name, value in zip(run.setting.__struct_fields__, _values(run), strict=True)
-    )
+    setting = ", ".join(f"{name} {getattr(run.setting, name):,}" for name in run.setting.__struct_fields__)
     return (
         f"run {number}, {setting}: {run.cpu_us} us of worker CPU an event, {run.events:,} events, "
         f"{run.windows:,} windows"
     )
-
-
-def _values(run: Run) -> tuple[int, ...]:
-    return tuple(getattr(run.setting, name) for name in run.setting.__struct_fields__)

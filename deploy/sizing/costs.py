@@ -15,6 +15,8 @@ class Costs(Struct, frozen=True, forbid_unknown_fields=True):
     """Medians over runs of one deployment; per complaint unless the name says otherwise."""
 
     machine: Machine
+    load: float
+    """Load average before the runs: where it was above the cores, others worked as well, and costs are upper bounds."""
     complaints: int
     runs: int
     events: float
@@ -30,8 +32,8 @@ class Costs(Struct, frozen=True, forbid_unknown_fields=True):
     log_bytes: float
     """On one replica, compressed as producers compress, changelogs among them."""
     redis_bytes: float
-    bytes_per_open_case: float | None
-    """Of the case worker's memory; None where no run had cases in its table beforehand."""
+    bytes_per_open_case: float
+    """Of the case worker's memory."""
 
 
 @cache

@@ -104,7 +104,7 @@ def sized(complaints_per_day: float, systems: Collection[str], costs: Costs, fig
     rate = complaints_per_day / DAY_S * figures.peak_factor.value
     busy = figures.utilisation.value
     standing = complaints_per_day * (figures.mean_age_days.value + kept_days(systems))
-    state_mib = standing * _per_case(costs) / MIB
+    state_mib = standing * costs.bytes_per_open_case / MIB
     roles = [_role(name, rate, costs, busy, state_mib if name == "case" else 0.0) for name in costs.records]
     replication = round(figures.replication.value)
     # a follower fetches and writes what its leader does: an upper bound
@@ -133,12 +133,6 @@ def kept_days(systems: Collection[str]) -> int:
     return max(profile.forget_after_days for name, profile in profiles().items() if not systems or name in systems)
 
 
-def _per_case(costs: Costs) -> float:
-    if costs.bytes_per_open_case is None:
-        raise ValueError(f"{FILE}: bytes_per_open_case was not measured (nivaran bench flow --axis open)")
-    return costs.bytes_per_open_case
-
-
 def _role(name: str, rate: float, costs: Costs, busy: float, state_mib: float) -> Role:
     records = rate * costs.records[name]
     cores = records * costs.cpu_us_per_record[name] / 1e6 / busy
@@ -164,7 +158,9 @@ def _broker_partitions(systems: Collection[str], partitions: int, replication: i
 
 def used(costs: Costs, figures: Figures, systems: Collection[str]) -> list[Used]:
     """Every figure that goes into a size, with its mark and source."""
-    measured = f"nivaran bench flow, {costs.runs} runs, {costs.machine.processor} ({FILE})"
+    measured = (
+        f"nivaran bench flow, {costs.complaints:,} complaints x {costs.runs}, load average {costs.load:.0f} ({FILE})"
+    )
     found = [Used("events per complaint", costs.events, "M", measured)]
     for name in costs.records:
         found.append(Used(f"records per complaint, {name}", costs.records[name], "M", measured))
@@ -175,7 +171,7 @@ def used(costs: Costs, figures: Figures, systems: Collection[str]) -> list[Used]
         Used("CPU us per complaint, Redis", costs.redis_cpu_us, "M", measured),
         Used("bytes per complaint in the log", costs.log_bytes, "M", measured),
         Used("bytes per complaint in Redis", costs.redis_bytes, "M", measured),
-        Used("bytes per case in the table", _per_case(costs), "M", measured),
+        Used("bytes per case in the table", costs.bytes_per_open_case, "M", measured),
         Used("days a case is kept after its end", kept_days(systems), "D", "the profiles' forget_after_days"),
     ]
     given = ((each.name, getattr(figures, each.name)) for each in msgspec.structs.fields(Figures))

@@ -1,5 +1,7 @@
 """What the measurements reckon, and what they say when they cannot."""
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -7,11 +9,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.bench import mix
+from deploy.bench import commands, mix
 from deploy.bench.jobs import auctions, shuffle
 from deploy.bench.lab import BenchError, Seen, stretch
 from deploy.bench.meter import Line, fitted, percentile
-from deploy.bench.parts import PARTS
+from deploy.bench.options import OPTIONS
+from deploy.bench.parts import PARTS, Part
 from deploy.bench.report import Report, Section, put
 from deploy.cli import cli
 from schemas.base import Wake
@@ -157,3 +160,38 @@ def test_a_helpline_of_few_districts_has_as_many_complaints() -> None:
     places = {line.body["place"]["district"] for line in here if line.body and "place" in line.body}
     assert len(places) == 1
     assert len([line for line in everywhere if line.case is None]) == pytest.approx(200, rel=0.25)
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_a_part_is_measured_with_its_own_options(part: Part) -> None:
+    assert set(inspect.signature(part.measure).parameters) == {"home", "tell", *part.options}
+    assert set(part.options) <= set(OPTIONS)
+
+
+def test_peers_build_on_the_versions_the_product_builds_on() -> None:
+    root = Path(__file__).parents[2]
+    own = {
+        pin.lower()
+        for pin in re.findall(r'^  "([\w\[\].-]+==[\w.]+)"', (root / "pyproject.toml").read_text(), re.MULTILINE)
+    }
+    pins = {line for line in (root / "requirements" / "peers.in").read_text().splitlines() if "==" in line}
+    assert {pin for pin in pins if pin not in own} == {"quixstreams==3.28.1"}
+
+
+def test_all_goes_on_after_a_part_that_fails_and_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fails(home: Path, tell: object) -> None:
+        raise BenchError("no room")
+
+    def measures(home: Path, tell: object) -> int:
+        return 7
+
+    def reports(result: int) -> Report:
+        return Report("second", (), ("",), (), (str(result),))
+
+    page = tmp_path / "page.md"
+    page.write_text("<!-- second, measured -->\n<!-- end of second -->\n", "utf-8")
+    parts = [Part("first", (), 1, fails, reports, ""), Part("second", (), 1, measures, reports, "")]
+    with pytest.raises(SystemExit) as ended:
+        commands.run_parts(parts, {}, page=page, as_json=False)
+    assert ended.value.code == 1
+    assert "- 7" in page.read_text("utf-8")
