@@ -31,22 +31,17 @@ def measured(tmp_path: Path, *arguments: str) -> dict[str, Any]:
     return measured_part
 
 
-def test_worker_and_plain_loop_write_the_same_whatever_stood_in_the_table(tmp_path: Path) -> None:
-    case = measured(tmp_path, "case", "--events", "12000", "--open", "500", "--no-peers")
+@pytest.mark.timeout(600)  # the first time on a machine it installs the peers
+def test_worker_and_plain_loop_write_the_same_and_peers_the_same_keys_and_values(tmp_path: Path) -> None:
+    case = measured(tmp_path, "case", "--events", "10000", "--open", "500")
     assert case["same"]
-    worker, plain = case["runs"]
-    assert [(run["who"], run["cases"]) for run in case["runs"]] == [("worker case", 500), ("plain loop", 500)]
+    worker, plain, *peers = case["runs"]
+    assert [(run["who"], run["cases"]) for run in (worker, plain)] == [("worker case", 500), ("plain loop", 500)]
     assert worker["outputs"] == plain["outputs"]
     assert worker["states"] == plain["states"]
     assert worker["outputs"]["count"] > case["commands"]
-
-
-@pytest.mark.timeout(600)  # the first time on a machine it installs them
-def test_peers_write_the_same_keys_and_values(tmp_path: Path) -> None:
-    case = measured(tmp_path, "case", "--events", "12000", "--open", "0", "--peers")
-    assert case["same"]
-    assert {run["who"] for run in case["runs"]} == {"worker case", "plain loop", "Quix Streams", "stock Faust"}
-    assert len({run["outputs"]["content"] for run in case["runs"]}) == 1
+    assert [run["who"] for run in peers] == ["Quix Streams", "stock Faust"]
+    assert {run["outputs"]["content"] for run in case["runs"]} == {worker["outputs"]["content"]}
 
 
 def test_every_complaint_is_timed_to_each_step_by_both_ways(tmp_path: Path) -> None:

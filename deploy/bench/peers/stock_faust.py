@@ -29,10 +29,11 @@ def made(group: str, folder: str, settings: Settings) -> Any:
         web_enabled=False,
         datadir=folder,
     )
-    raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
+    types = {"key_type": bytes, "value_type": bytes}
+    raw = {**types, "key_serializer": "raw", "value_serializer": "raw"}
     read = app.topic(CASE.reads, **raw)
     written = {name: app.topic(name, **raw) for name in CASE.writes}
-    table = app.Table("cases", partitions=settings.partitions, **raw)
+    table = app.Table("cases", partitions=settings.partitions, **types)
     decode, stamp = decoder(CASE.records), Stamp(CASE.name)
     loads, dumps = msgspec.msgpack.Decoder(Case).decode, msgspec.msgpack.Encoder().encode
 
