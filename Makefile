@@ -61,8 +61,13 @@ faults: .venv/dev  ## the whole matrix of faults, each row under load and audite
 simulation: .venv/dev  ## the flow under a scheduler that seeds decide (ARGS="--seeds 100000"; "--seed N" replays one)
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
-bench: .venv/dev  ## what a command costs, how soon an officer is told, how fast a table is back: docs/benchmarks.md
-	@$(BIN)/nivaran bench all --write docs/benchmarks.md $(ARGS)
+# about two hours; ARGS="--from latency" goes on after a run that was ended. wrk: the gateway's part needs it
+bench: .venv/dev  ## all measurements, on a quiet machine: docs/benchmarks.md, and the costs that docs/sizing.md reckons with
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v wrk >/dev/null; then \
+		apt-get install -y -qq --no-install-recommends wrk >.venv/wrk.log 2>&1 || tail -n 3 .venv/wrk.log >&2; \
+	fi
+	@$(BIN)/nivaran bench all --write docs/benchmarks.md --costs deploy/sizing/measured.json $(ARGS)
+	@$(BIN)/python -m deploy.sizing.publish
 
 # promtool, amtool and their servers: installed where that is allowed; checks that need them say so when they are left out
 tools:
@@ -78,6 +83,7 @@ lock: .venv/dev  ## resolve the pins of pyproject.toml into requirements/*.txt (
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --group build -o requirements/demo.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --extra tracing --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK) requirements/peers.in -o requirements/peers.txt
 LOCK := --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 $(ARGS)
 
 clean:  ## remove what make and the demo made here (the shared downloads in ~/.cache/nivaran stay)

@@ -46,6 +46,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "rebuild": Entry("agents.cli.rebuild:rebuild_command", "Board, registers or SLA windows from the log again."),
         "export": Entry("agents.cli.backup:export_command", "A whole deployment's topics as files with checksums."),
         "import": Entry("agents.cli.backup:import_command", "Such files into an empty cluster, at the same offsets."),
+        "size": Entry("deploy.sizing.commands:size", "Cores, memory, disk, partitions for so many complaints."),
         "profile": Entry("agents.cli.profile:profile", "A system's settings, each with the mark of its source."),
     },
     "Review it": {
@@ -59,7 +60,9 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
         "replay": Entry("agents.cli.replay:replay", "The whole flow in memory: facts on standard output."),
         "register": Entry("agents.cli.register:register", "The requirements R01 to R24, their stories, the results."),
         "real": Entry("deploy.real.commands:real", "276,633 real cases, compared with an independent recount."),
-        "bench": Entry("deploy.bench.commands:bench", "Cost of a command, latency to the SMS, recovery of a table."),
+        "bench": Entry(
+            "deploy.bench.commands:bench", "What it costs, how soon it is told, how it compares; on this machine."
+        ),
     },
 }
 INTERRUPTED: Final = 130

@@ -1,8 +1,8 @@
-"""`nivaran bench`: what a command and a request cost, how soon an officer is told, how fast a worker is back."""
+"""`nivaran bench`: a command for each part of the table, and one for all of them."""
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,18 +11,18 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 
 from agents.cli.shared import json_option, print_json
-from deploy.bench import door, drain, latency, recovery
 from deploy.bench.lab import BenchError
 from deploy.bench.meter import machine
-from deploy.bench.report import Report, put, show
-from deploy.bench.reports import case_report, door_report, latency_report, recovery_report
+from deploy.bench.options import OPTIONS, page_option
+from deploy.bench.parts import DEFAULT, PARTS, Part
+from deploy.bench.report import put, show
 from deploy.fleet import FleetError
 from deploy.local.errors import LocalError
 from deploy.local.paths import local_home
 
-DEFAULT: Final = "case"
 WIDTH: Final = 160
 HELP: Final = frozenset({"-h", "--help"})
+FAULTS: Final = (BenchError, FleetError, LocalError, KafkaException)
 
 
 class Parts(click.Group):
@@ -46,182 +46,6 @@ def bench() -> None:
     """
 
 
-events_option: Final = click.option(
-    "--events", type=click.IntRange(1_000, 5_000_000), default=200_000, show_default=True,
-    help="Commands in the topic, about.",
-)  # fmt: skip
-runs_option: Final = click.option(
-    "--runs", type=click.IntRange(1, 20), default=5, show_default=True, help="Of each kind, in turn."
-)
-seed_option: Final = click.option("--seed", type=int, default=1, show_default=True, help="Of the simulated helpline.")
-rates_option: Final = click.option(
-    "--rate", "rates", type=click.FloatRange(1, 5000), multiple=True, default=(100.0, 250.0, 500.0), show_default=True,
-    help="Complaints a second; may be given several times.",
-)  # fmt: skip
-seconds_option: Final = click.option(
-    "--seconds", type=click.FloatRange(1, 3600), default=20.0, show_default=True, help="Of load counted in each run."
-)
-partitions_option: Final = click.option(
-    "--partitions", type=click.IntRange(1, 64), default=4, show_default=True, help="Of every topic a stage reads."
-)
-states_option: Final = click.option(
-    "--states", type=click.IntRange(1_000, 20_000_000), default=1_000_000, show_default=True, help="In the changelog."
-)
-page_option: Final = click.option(
-    "--write", "page", type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="Put the result between its marks on this page, as docs/benchmarks.md has them.",
-)  # fmt: skip
-
-
-@bench.command("case")
-@events_option
-@runs_option
-@seed_option
-@page_option
-@json_option
-def case_part(events: int, runs: int, seed: int, page: Path | None, as_json: bool) -> None:
-    """Drain a prefilled topic of case commands with `worker case`, and with a plain client loop of the same fold.
-
-    Both read the same records, decide with the same stage, write the same outputs, states and offsets in transactions,
-    and must have written the same to the last byte, or the run is void. The broker has one core, the program under test
-    another; CPU time counts, of the whole process.
-
-    Exit code: 0 measured; 1 void, or a process ended or got stuck; 2 wrong usage.
-
-    \b
-    Example:
-      nivaran bench case --events 100000 --runs 3
-    """
-    measured = _Bench(page, as_json)
-    result = measured.of(DEFAULT, lambda home, tell: drain.measure(home, events, runs, seed, tell), case_report)
-    measured.end()
-    if not result.same:
-        click.echo("void: the runs did not all write the same", err=True)
-        sys.exit(1)
-
-
-@bench.command("latency")
-@rates_option
-@seconds_option
-@partitions_option
-@runs_option
-@seed_option
-@page_option
-@json_option
-def latency_part(
-    rates: tuple[float, ...], seconds: float, partitions: int, runs: int, seed: int, page: Path | None, as_json: bool
-) -> None:
-    """Time complaints from their intended sending to the officer's SMS accepted by the SMS gateway.
-
-    Broker, Redis, workers intake, case and sms, gateway, SMS sandbox and the load itself share two cores. The loop is
-    open: each complaint has its instant, and what delays its sending counts. Once through POST /v1/complaints, once
-    straight onto the topic behind it. Every case must have its SMS, and one only, or the run is void. NIVARAN_*
-    settings of the environment reach the processes.
-
-    Exit code: 0 measured; 1 void, or a process ended or got stuck; 2 wrong usage.
-
-    \b
-    Example:
-      nivaran bench latency --rate 500 --seconds 30 --runs 3
-    """
-    measured = _Bench(page, as_json)
-    measured.of(
-        "latency",
-        lambda home, tell: latency.measure(home, rates, seconds, partitions, runs, seed, tell),
-        latency_report,
-    )
-    measured.end()
-
-
-@bench.command("recovery")
-@states_option
-@runs_option
-@seed_option
-@page_option
-@json_option
-def recovery_part(states: int, runs: int, seed: int, page: Path | None, as_json: bool) -> None:
-    """Start `worker case` cold beside a changelog of cases, and time it until it has them all and their due instants.
-
-    The changelog is written in transactions, in the encoding of the stage. After the last start some cases are asked
-    for; answers other than the states written lead to make the run void.
-
-    Exit code: 0 measured; 1 void, or a process ended or got stuck; 2 wrong usage.
-
-    \b
-    Example:
-      nivaran bench recovery --states 100000 --runs 1
-    """
-    measured = _Bench(page, as_json)
-    measured.of("recovery", lambda home, tell: recovery.measure(home, states, runs, seed, tell), recovery_report)
-    measured.end()
-
-
-@bench.command("door")
-@seconds_option
-@runs_option
-@seed_option
-@page_option
-@json_option
-def door_part(seconds: float, runs: int, seed: int, page: Path | None, as_json: bool) -> None:
-    """Post complaints with wrk to the gateway, and to a bare handler that makes one durable write of the body.
-
-    In turn, each on a core of its own, with broker, Redis and wrk on the other. Every request has a key of its own,
-    and an answer other than 2xx makes the run void. Needs wrk (Debian package wrk).
-
-    Exit code: 0 measured; 1 void, wrk is missing, or a process ended; 2 wrong usage.
-
-    \b
-    Example:
-      nivaran bench door --seconds 10 --runs 5
-    """
-    measured = _Bench(page, as_json)
-    measured.of("door", lambda home, tell: door.measure(home, seconds, runs, seed, tell), door_report)
-    measured.end()
-
-
-@bench.command("all")
-@events_option
-@rates_option
-@seconds_option
-@partitions_option
-@states_option
-@runs_option
-@seed_option
-@page_option
-@json_option
-def all_parts(
-    events: int,
-    rates: tuple[float, ...],
-    seconds: float,
-    partitions: int,
-    states: int,
-    runs: int,
-    seed: int,
-    page: Path | None,
-    as_json: bool,
-) -> None:
-    """Run `case`, `latency` and `recovery` one after the other.
-
-    Exit code: 0 measured; 1 one is void, or a process ended or got stuck; 2 wrong usage.
-
-    \b
-    Example:
-      nivaran bench all --write docs/benchmarks.md
-    """
-    measured = _Bench(page, as_json)
-    drained = measured.of(DEFAULT, lambda home, tell: drain.measure(home, events, runs, seed, tell), case_report)
-    measured.of(
-        "latency",
-        lambda home, tell: latency.measure(home, rates, seconds, partitions, runs, seed, tell),
-        latency_report,
-    )
-    measured.of("recovery", lambda home, tell: recovery.measure(home, states, runs, seed, tell), recovery_report)
-    measured.end()
-    if not drained.same:
-        click.echo("void: the runs did not all write the same", err=True)
-        sys.exit(1)
-
-
 class _Bench:
     """Runs parts, shows each when it is done, and prints all of it as JSON at the end where that is asked for."""
 
@@ -231,23 +55,83 @@ class _Bench:
         # in a file a table has the room it needs
         self._console = console if console.is_terminal else Console(stderr=as_json, width=WIDTH)
         self._found: dict[str, Any] = {"machine": machine()}
+        self._faults: list[str] = []
 
-    def of(self, part: str, run: Callable[[Path, Callable[[str], None]], Any], report: Callable[[Any], Report]) -> Any:
-        home = local_home().parent / "bench" / part
+    def run(self, parts: Iterable[Part], given: dict[str, Any]) -> None:
+        for part in parts:
+            try:
+                self._run(part, {name: given[name] for name in part.options})
+            except FAULTS as fault:
+                self._faults.append(f"{part.name}: {fault}")
+                click.echo(self._faults[-1], err=True)
+        if self._as_json:
+            print_json(self._found)
+        if self._faults:
+            sys.exit(1)
+
+    def _run(self, part: Part, options: dict[str, Any]) -> None:
+        home = local_home().parent / "bench" / part.name
         shutil.rmtree(home, ignore_errors=True)
-        try:
-            result = run(home, self._tell)
-            self._found[part] = result
-            show(report(result), self._console)
-            if self._page is not None:
-                put(self._page, report(result))
-        except (BenchError, FleetError, LocalError, KafkaException) as fault:
-            raise click.ClickException(str(fault)) from fault
-        return result
+        result = part.measure(home, tell=self._tell, **options)
+        self._found[part.name] = result
+        report = part.report(result)
+        show(report, self._console)
+        if not part.holds(result):
+            raise BenchError("void: the runs did not all write the same")
+        if self._page is not None:
+            put(self._page, report)
 
     def _tell(self, line: str) -> None:
         self._console.print(line, highlight=False, soft_wrap=True)
 
-    def end(self) -> None:
-        if self._as_json:
-            print_json(self._found)
+
+def run_parts(parts: Iterable[Part], given: dict[str, Any], *, page: Path | None, as_json: bool) -> None:
+    """Run these with their own among the options given; one that fails leaves the others to be run.
+
+    Exits with 1 where one failed.
+    """
+    _Bench(page, as_json).run(parts, given)
+
+
+def _command(part: Part) -> click.Command:
+    @page_option
+    @json_option
+    def run(page: Path | None, as_json: bool, **given: Any) -> None:
+        run_parts([part], given, page=page, as_json=as_json)
+
+    for name in reversed(part.options):
+        run = OPTIONS[name](run)
+    return click.command(part.name, help=part.help)(run)
+
+
+def _all() -> click.Command:
+    @click.option(
+        "--from", "first", type=click.Choice([part.name for part in PARTS]), default=PARTS[0].name,
+        help="Begin with this part: those before it are on the page already.",
+    )  # fmt: skip
+    @page_option
+    @json_option
+    def run(first: str, page: Path | None, as_json: bool, **given: Any) -> None:
+        names = [part.name for part in PARTS]
+        run_parts(PARTS[names.index(first) :], given, page=page, as_json=as_json)
+
+    for name in reversed(OPTIONS):
+        run = OPTIONS[name](run)
+    about = ", ".join(f"`{part.name}` ({part.minutes} min)" for part in PARTS)
+    text = f"""Run all parts, one after the other; each is put on the page when it is done.
+
+    With the options as they are, on a quiet machine of two cores: {about}.
+
+    Exit code: 0 measured; 1 one is void, or a process ended or got stuck, the others are measured; 2 wrong usage.
+
+    \b
+    Example:
+      nivaran bench all --write docs/benchmarks.md
+      nivaran bench all --write docs/benchmarks.md --from latency
+    """
+    return click.command("all", help=text)(run)
+
+
+for _part in PARTS:
+    bench.add_command(_command(_part))
+bench.add_command(_all())

@@ -1,19 +1,24 @@
-"""A prefilled topic of commands drained by the product's worker and by the plain loop, in turn, and compared."""
+"""A prefilled topic of commands drained by the product's worker, the plain loop and peers, in turn, and compared."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from deploy.bench import mix, tally
-from deploy.bench.lab import PARTITIONS, BenchError, Lab, Seen
+from deploy.bench import mix, peers, tally
+from deploy.bench.lab import BenchError, Lab, Seen, stretch
 from deploy.bench.meter import Load, Spread, load, memory, spread
+from deploy.bench.table import fill
 from deploy.fleet.service import Service
 from schemas.registry import dead_letters
 from streams.case.stage import CASE
+from streams.case.state import Case
 
 WRITTEN: Final = (*CASE.writes, dead_letters(CASE.reads))
+WORKER: Final = "worker case"
+PLAIN: Final = "plain loop"
 Tell = Callable[[str], None]
 
 
@@ -21,6 +26,8 @@ class Drain(Struct, frozen=True):
     """One run: CPU is user and system time of the whole process, from the first committed batch to the last."""
 
     who: str
+    cases: int
+    """Open in the table beforehand."""
     cpu_us: float
     """Per command."""
     steady_cpu_us: float
@@ -34,51 +41,64 @@ class Drain(Struct, frozen=True):
 
 
 class Side(Struct, frozen=True):
-    """All runs of one program."""
+    """All runs of one program with so many open cases; `ratio` is of its CPU per command to the plain loop's."""
 
+    who: str
+    cases: int
     cpu_us: Spread
     steady_cpu_us: Spread
     per_second: Spread
     per_cpu_second: float
     rss_mib: float
+    ratio: float
+    steady_ratio: float
 
 
 class Result(Struct, frozen=True):
-    """`ratio`: the worker's CPU per command to the plain loop's, of medians; `same`: all runs wrote the same."""
+    """`same`: all runs wrote the same; peers, whose headers and tables are their own, the same keys and values."""
 
     commands: int
     bytes_per_command: float
     outputs_per_command: float
-    states: int
     same: bool
-    worker: Side
-    plain: Side
-    ratio: float
-    steady_ratio: float
+    sides: list[Side]
     runs: list[Drain]
 
 
 class Contestant(NamedTuple):
-    """A program to be measured: its group and its changelog, not started yet."""
+    """A program to be measured: its group and, where it is in the product's format, its changelog."""
 
     service: Service
     group: str
-    changelog: str
+    changelog: str | None
 
 
-def measure(home: Path, events: int, runs: int, seed: int, tell: Tell) -> Result:
+Make = Callable[[Lab, str], Contestant]
+
+
+def measure(home: Path, events: int, cases: Sequence[int], peers: bool, runs: int, seed: int, tell: Tell) -> Result:
     """Raises BenchError when a process ends or gets stuck."""
     source = mix.simulation(events, seed)
-    with Lab(home, source.truth.start_at) as lab:
+    entries = _entries(sorted(set(cases)), _peers(tell) if peers else {})
+    with Lab(home, source.truth.start_at, lasting=runs > 1) as lab:
         sizes: list[int] = []
         tell(f"writing about {events:,} commands")
         total = lab.write(CASE.reads, _records(mix.commands(source), sizes))
+        standing = mix.open_cases(seed)
         done: list[Drain] = []
         for number in range(1, runs + 1):
-            for make in (_worker, _plain):
-                done.append(_drain(lab, make(lab, number), total))
+            for who, before, make in entries:
+                one = make(lab, f"bench-{who.partition(' ')[0]}-{before}-{number}")
+                done.append(_drain(lab, who, one, mix.multiplied(standing, before), before, total))
                 tell(_told(number, done[-1]))
     return _result(total, sum(sizes), done)
+
+
+def _entries(cases: Sequence[int], others: dict[str, Make]) -> list[tuple[str, int, Make]]:
+    """Peers have as many open cases as the first beside them; filling their tables would take formats of their own."""
+    own: dict[str, Make] = {WORKER: _worker, PLAIN: _plain}
+    found = [(who, before, make) for before in cases for who, make in own.items()]
+    return found + [(who, 0, make) for who, make in others.items()]
 
 
 def _records(commands: Iterator[mix.Given], sizes: list[int]) -> Iterator[tuple[bytes, bytes, int]]:
@@ -87,84 +107,96 @@ def _records(commands: Iterator[mix.Given], sizes: list[int]) -> Iterator[tuple[
         yield key.encode(), value, at
 
 
-def _worker(lab: Lab, number: int) -> Contestant:
-    prefix = f"bench-worker-{number}"
+def _worker(lab: Lab, prefix: str) -> Contestant:
     group = f"{prefix}-case"
-    return Contestant(lab.worker(prefix, "case"), group, f"{group}-{CASE.name}-changelog")
+    return Contestant(lab.worker(prefix, "case"), group, lab.changelog(group, CASE.name))
 
 
-def _plain(lab: Lab, number: int) -> Contestant:
-    group = f"bench-plain-{number}"
+def _plain(lab: Lab, group: str) -> Contestant:
     changelog = lab.changelog(group, CASE.name)
     return Contestant(lab.program(group, "deploy.bench.plain", group, changelog), group, changelog)
 
 
-def _drain(lab: Lab, one: Contestant, total: int) -> Drain:
+def _peers(tell: Tell) -> dict[str, Make]:
+    python = peers.installed(tell)
+
+    def maker(module: str) -> Make:
+        def make(lab: Lab, group: str) -> Contestant:
+            folder = str(lab.home / group / "state")
+            return Contestant(lab.program(group, module, group, folder, python=python), group, None)
+
+        return make
+
+    return {who: maker(module) for who, module in peers.PROGRAMS.items()}
+
+
+def _drain(lab: Lab, who: str, one: Contestant, standing: Iterable[Case], before: int, total: int) -> Drain:
+    if one.changelog is not None:
+        fill(lab.settings, one.changelog, standing)
+    kept = {} if one.changelog is None else lab.ends([one.changelog])
     busy, begin = load(), lab.ends(WRITTEN)
-    pid = lab.start(one.service)
+    began, pid = time.monotonic(), lab.start(one.service)
     try:
         looks = lab.watch(one.service, pid, lambda: lab.committed(one.group, CASE.reads), total)
         rss = memory(pid).most
     finally:
         one.service.stop()
-    kept: dict[tuple[str, int], int] = {(one.changelog, partition): 0 for partition in range(PARTITIONS)}
+    if lab.lasting and len(looks) < 3:  # noqa: PLR2004 - a first, a middle and a last; a trial does without
+        raise BenchError("too few commands to measure: they are done before anybody looks; give more --events")
     bootstrap = lab.kafka.bootstrap
     wrote, stands = tally.outputs(bootstrap, lab.admin, begin), tally.states(bootstrap, lab.admin, kept)
-    return _figures(one.service.name, looks, rss, wrote, stands, busy)
+    whole, steady = stretch(looks, began), stretch(_second_half(looks), began)
+    rss = round(rss, 1)
+    return Drain(who, before, whole.cpu_us, steady.cpu_us, whole.per_second, rss, wrote, stands, busy)
 
 
-def _figures(who: str, looks: list[Seen], rss: float, wrote: tally.Outputs, stands: tally.Outputs, busy: Load) -> Drain:
-    if len(looks) < 3:  # noqa: PLR2004 - a first, a middle and a last
-        raise BenchError("too few commands to measure: they are done before anybody looks; give more --events")
-    last = looks[-1]
-    middle = next(look for look in looks if look.done * 2 >= last.done)
-    middle = middle if middle.done < last.done else looks[-2]
-    return Drain(
-        who.rpartition("-")[0].removeprefix("bench-"),
-        round(_cpu_us(looks[0], last), 2),
-        round(_cpu_us(middle, last), 2),
-        round((last.done - looks[0].done) / (last.at - looks[0].at), 1),
-        round(rss, 1),
-        wrote,
-        stands,
-        busy,
-    )
-
-
-def _cpu_us(first: Seen, last: Seen) -> float:
-    return (last.cpu - first.cpu) / (last.done - first.done) * 1e6
+def _second_half(looks: Sequence[Seen]) -> Sequence[Seen]:
+    """From the first look at which half was done; at all looks, where that was the last one only."""
+    late = [look for look in looks if look.done * 2 >= looks[-1].done]
+    return late if len(late) > 1 else looks
 
 
 def _result(total: int, size: int, runs: list[Drain]) -> Result:
-    worker, plain = (_side([each for each in runs if each.who == who]) for who in ("worker", "plain"))
     first = runs[0]
+    groups: dict[tuple[str, int], list[Drain]] = {}
+    for run in runs:
+        groups.setdefault((run.who, run.cases), []).append(run)
     return Result(
         commands=total,
         bytes_per_command=round(size / total, 1),
         outputs_per_command=round(first.outputs.count / total, 3),
-        states=first.states.count,
-        same=all(each.outputs == first.outputs and each.states == first.states for each in runs),
-        worker=worker,
-        plain=plain,
-        ratio=round(worker.cpu_us.median / plain.cpu_us.median, 3),
-        steady_ratio=round(worker.steady_cpu_us.median / plain.steady_cpu_us.median, 3),
+        same=all(_agree(first, each) for each in runs),
+        sides=[_side(mine, groups) for mine in groups.values()],
         runs=runs,
     )
 
 
-def _side(runs: list[Drain]) -> Side:
-    cpu = spread([each.cpu_us for each in runs])
+def _agree(first: Drain, other: Drain) -> bool:
+    """A table that was filled keeps what was in it; what changed, and what was written, is the same."""
+    if other.who in (WORKER, PLAIN):
+        return (other.outputs, other.states) == (first.outputs, first.states)
+    return (other.outputs.count, other.outputs.content) == (first.outputs.count, first.outputs.content)
+
+
+def _side(runs: list[Drain], groups: dict[tuple[str, int], list[Drain]]) -> Side:
+    who, cases = runs[0].who, runs[0].cases
+    floor = groups.get((PLAIN, cases)) or groups[PLAIN, min(before for _, before in groups)]
+    cpu, steady = spread([each.cpu_us for each in runs]), spread([each.steady_cpu_us for each in runs])
     return Side(
+        who,
+        cases,
         cpu,
-        spread([each.steady_cpu_us for each in runs]),
+        steady,
         spread([each.per_second for each in runs]),
         round(1e6 / cpu.median),
         max(each.rss_mib for each in runs),
+        round(cpu.median / spread([each.cpu_us for each in floor]).median, 3),
+        round(steady.median / spread([each.steady_cpu_us for each in floor]).median, 3),
     )
 
 
 def _told(number: int, run: Drain) -> str:
     return (
-        f"run {number}, {run.who}: {run.cpu_us} us of CPU a command, {run.per_second:,.0f} a second by the wall clock, "
-        f"{run.outputs.count:,} outputs"
+        f"run {number}, {run.who}, {run.cases:,} cases before: {run.cpu_us} us of CPU a command, "
+        f"{run.per_second:,.0f} a second by the wall clock, {run.outputs.count:,} outputs"
     )

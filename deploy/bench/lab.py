@@ -3,12 +3,12 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from agents.kafka_admin import connected, specs
@@ -32,9 +32,18 @@ PORTS: Final = range(23_500, 23_560)
 START_S: Final = 90.0
 ASK_S: Final = 20.0
 WRITE_S: Final = 240.0
-LOOK_S: Final = 0.05
-STILL_S: Final = 120.0
+LOOK_S: Final = 0.02
+STILL_S: Final = 300.0
 """A process that commits nothing for so long is stuck."""
+
+
+PATIENT: Final = {"NIVARAN_TRANSACTION_TIMEOUT": "90", "NIVARAN_STUCK_AFTER": "240"}
+"""On a machine that others use as well a broker may take its time: that makes a run slow, not void."""
+CHECKOUT: Final = str(Path(__file__).parents[2])
+"""Where packages of the product are, for a Python that has not installed it."""
+
+
+UNKNOWN: Final = COMING | {KafkaError._TIMED_OUT}  # noqa: SLF001 - the client's own name for it
 
 
 class BenchError(RuntimeError):
@@ -50,10 +59,16 @@ class Seen(NamedTuple):
 
 
 class Lab:
-    """`with Lab(home) as lab`: Kafka and the topics, nothing else; `begin` (UTC ms) is where simulated time stands."""
+    """`with Lab(home) as lab`: Kafka and the topics, nothing else; `begin` (UTC ms) is where simulated time stands.
 
-    def __init__(self, home: Path, begin: int) -> None:
-        self.home, self._begin = home.resolve(), begin
+    A broker that is not `lasting` starts sooner and costs more: for a trial. A `bare` one has the clock's topic only.
+    """
+
+    def __init__(
+        self, home: Path, begin: int, *, partitions: int = PARTITIONS, lasting: bool = True, bare: bool = False
+    ) -> None:
+        self.home, self._begin, self.partitions, self.lasting = home.resolve(), begin, partitions, lasting
+        self._bare = bare
         self.broker_core, self.core = cores()
         self._onlookers: dict[str, Consumer] = {}
 
@@ -61,18 +76,21 @@ class Lab:
         self._lease = PortLease(1, PORTS)
         try:
             with on_core(self.broker_core):
-                self.kafka = KafkaCluster(self.home / "kafka", heap_mb=HEAP_MB, lasting=True).start()
+                self.kafka = KafkaCluster(self.home / "kafka", heap_mb=HEAP_MB, lasting=self.lasting).start()
         except BaseException:
             self._lease.release()
             raise
         self._before = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {self.broker_core})
-        self.settings = Settings(kafka=self.kafka.bootstrap, partitions=PARTITIONS, replication=1, clock="simulated")
+        self.settings = Settings(
+            kafka=self.kafka.bootstrap, partitions=self.partitions, replication=1, clock="simulated"
+        )
         self.admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 2})
         with connected(self.kafka.bootstrap, START_S) as admin:
-            admin.apply(specs(departments(), partitions=PARTITIONS, replication=1, expire=False))
+            wanted = specs(departments(), partitions=self.partitions, replication=1, expire=False)
+            admin.apply({CLOCK: wanted[CLOCK]} if self._bare else wanted)
         # nothing falls due while it is measured: both sides see the same records and no others
-        self.write(CLOCK, [(b"clock", encode(Wake("clock", self._begin, self._begin)), self._begin)])
+        self.tell_time(self._begin)
         return self
 
     def __exit__(
@@ -83,6 +101,10 @@ class Lab:
             asking.close()
         self.kafka.stop()
         self._lease.release()
+
+    def tell_time(self, at: int) -> None:
+        """Move simulated time on (UTC ms)."""
+        self.write(CLOCK, [(b"clock", encode(Wake("clock", at, at)), at)])
 
     def write(self, topic: str, records: Iterable[tuple[bytes, bytes, int]], **config: Any) -> int:
         """Write key, value and timestamp of each record; answers how many, when Kafka has them all."""
@@ -102,31 +124,38 @@ class Lab:
 
     def changelog(self, group: str, stage: str) -> str:
         """Make the topic that keeps the states of a group's stage, as a worker makes it."""
-        name = f"{group}-{stage}-changelog"
-        made = self.admin.create_topics([NewTopic(name, PARTITIONS, 1, config=CHANGELOG)], operation_timeout=ASK_S)
-        made[name].result(ASK_S)
+        return self.topic(f"{group}-{stage}-changelog", CHANGELOG)
+
+    def topic(self, name: str, config: dict[str, str] | None = None) -> str:
+        """Make a topic of as many partitions as all have."""
+        wanted = NewTopic(name, self.partitions, 1, config=config or {})
+        self.admin.create_topics([wanted], operation_timeout=ASK_S)[name].result(ASK_S)
         return name
 
     def worker(self, prefix: str, role: str) -> Service:
         """The product's worker, not started yet; its group is `<prefix>-<role>`."""
-        folder = self.home / prefix
-        command = (sys.executable, "-X", f"bench={folder}", "-m", "deploy.cli", "worker", role)
-        port = self._lease.ports[0]
+        return self.endpoint(prefix, "deploy.cli", "worker", role)
+
+    def endpoint(self, prefix: str, *named: str) -> Service:
+        """A module with a worker's endpoints, not started yet."""
+        folder, port = self.home / prefix, self._lease.ports[0]
+        command = (sys.executable, "-X", f"bench={folder}", "-m", *named)
         environ = self._environ() | {"NIVARAN_GROUP_PREFIX": prefix, "NIVARAN_HTTP_PORT": str(port)}
         return Service(prefix, folder, command, port, environ, "/readyz")
 
-    def program(self, name: str, module: str, *arguments: str) -> Service:
+    def program(self, name: str, module: str, *arguments: str, python: str = sys.executable) -> Service:
         """Another program on the same topics; it has no endpoints."""
         folder = self.home / name
-        command = (sys.executable, "-X", f"bench={folder}", "-m", module, *arguments)
-        return Service(name, folder, command, 0, self._environ(), "")
+        command = (python, "-X", f"bench={folder}", "-m", module, *arguments)
+        return Service(name, folder, command, 0, self._environ() | {"PYTHONPATH": CHECKOUT}, "")
 
     def _environ(self) -> dict[str, str]:
         return {
             "NIVARAN_KAFKA": self.kafka.bootstrap,
-            "NIVARAN_PARTITIONS": str(PARTITIONS),
+            "NIVARAN_PARTITIONS": str(self.partitions),
             "NIVARAN_REPLICATION": "1",
             "NIVARAN_CLOCK": "simulated",
+            **PATIENT,
         }
 
     def start(self, service: Service) -> int:
@@ -142,7 +171,7 @@ class Lab:
 
     def ends(self, topics: Iterable[str]) -> dict[Place, int]:
         """The next offset to be written of every partition."""
-        return tally.ends(self.admin, [(name, partition) for name in topics for partition in range(PARTITIONS)])
+        return tally.ends(self.admin, [(name, partition) for name in topics for partition in range(self.partitions)])
 
     def committed(self, group: str, topic: str) -> int:
         """Records of `topic` before the offsets that `group` has committed; 0 while nobody knows."""
@@ -150,18 +179,20 @@ class Lab:
         if asking is None:
             asking = self._onlookers[group] = onlooker(client_config(self.settings), group)
         try:
-            return sum(committed(asking, topic, range(PARTITIONS), ASK_S).values())
+            return sum(committed(asking, topic, range(self.partitions), ASK_S).values())
         except KafkaException as fault:
-            if fault.args[0].code() not in COMING:
+            if fault.args[0].code() not in UNKNOWN:
                 raise
             return 0
 
-    def watch(self, service: Service, pid: int, done: Callable[[], int], total: int) -> list[Seen]:
+    def watch(
+        self, service: Service, pid: int, done: Callable[[], int], total: int, every: float = LOOK_S
+    ) -> list[Seen]:
         """Look at a process until all is done; the first look is the first at which something was."""
         looks: list[Seen] = []
         changed = time.monotonic()
         while not looks or looks[-1].done < total:
-            time.sleep(LOOK_S)
+            time.sleep(every)
             count, now = done(), time.monotonic()
             if service.process.ended_with is not None:
                 raise BenchError(f"{service.name} ended:\n{service.process.tail()}")
@@ -171,6 +202,26 @@ class Lab:
             elif now - changed > STILL_S:
                 raise BenchError(f"{service.name}: {count} of {total} done, and no more:\n{service.process.tail()}")
         return looks
+
+
+class Stretch(NamedTuple):
+    """What a process did between two looks: records, CPU microseconds of each, records a second by the clock."""
+
+    records: int
+    cpu_us: float
+    per_second: float
+
+
+def stretch(looks: Sequence[Seen], began: float) -> Stretch:
+    """From the first look to the last; of a trial that was over at the first, from its start at `began`.
+
+    Then the cost of starting a process is in it.
+    """
+    first, last = looks[0], looks[-1]
+    if last.cpu <= first.cpu:
+        first = Seen(began, 0.0, 0)
+    records = last.done - first.done
+    return Stretch(records, round((last.cpu - first.cpu) / records * 1e6, 2), round(records / (last.at - first.at), 1))
 
 
 def _produce(producer: Producer, topic: str, key: bytes, value: bytes, at: int, failed: list[Any]) -> None:

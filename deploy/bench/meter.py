@@ -1,12 +1,13 @@
 """What the machine tells: CPU time and memory of a process, what the machine is, and how busy it is."""
 
+import math
 import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -79,6 +80,31 @@ def load() -> Load:
         round((time.process_time() - cpu) * 1000, 1),
         round((time.perf_counter() - wall) * 1000, 1),
     )
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile of figures in order: the least that `share` of them do not exceed."""
+    rank = math.ceil(round(share * len(ordered), 6))  # 0.99 of 100 is 99, not the next float
+    return ordered[max(1, rank) - 1]
+
+
+class Line(Struct, frozen=True):
+    """A straight line through points: what stands at nothing, what each one more adds, and R2 of the fit."""
+
+    at_zero: float
+    slope: float
+    fit: float
+
+
+def fitted(points: Sequence[tuple[float, float]]) -> Line:
+    """Least squares; of points that all stand at one place the slope is 0."""
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    mean_x, mean_y = fmean(xs), fmean(ys)
+    along = sum((x - mean_x) ** 2 for x in xs)
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / along if along else 0.0
+    total = sum((y - mean_y) ** 2 for y in ys)
+    left = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in points)
+    return Line(mean_y - slope * mean_x, slope, 1 - left / total if total else 1.0)
 
 
 def spread(figures: Sequence[float]) -> Spread:

@@ -18,6 +18,7 @@ from streams.case.state import Case
 from streams.ids import case_id
 from streams.intake.stage import INTAKE
 from streams.profiles.load import profile
+from streams.profiles.profile import DAY_MS
 from streams.stage import Origin
 
 SYSTEM: Final = "up-1076"
@@ -28,6 +29,8 @@ PER_CASE: Final = 6.2
 SAMPLE: Final = 8000
 """Commands of the simulation whose first half makes the states, and whose submissions make the bodies, that are
 multiplied."""
+DUES: Final = ("due_at", "warn_at", "call_at")
+LATER_MS: Final = 3650 * DAY_MS
 _decode = decoder(CASE.records)
 
 
@@ -41,9 +44,15 @@ class Given(NamedTuple):
 
 def simulation(commands: int, seed: int) -> Simulation:
     """A helpline whose cases are asked to do about so many things."""
-    volume = world().volume
-    cases = max(1.0, commands / PER_CASE)
-    return Simulation(profile(SYSTEM), seed, scale=cases * volume.days / (DAYS * volume.complaints), days=DAYS)
+    return helpline(max(1, round(commands / PER_CASE)), seed)
+
+
+def helpline(cases: int, seed: int, days: int = DAYS, districts: int | None = None) -> Simulation:
+    """A helpline to which so many cases come in these days, from its first districts only where that is asked for."""
+    volume, system = world().volume, profile(SYSTEM)
+    if districts is not None:
+        system = replace(system, districts=dict(islice(system.districts.items(), districts)))
+    return Simulation(system, seed, scale=cases * volume.days / (days * volume.complaints), days=days)
 
 
 def begins_at(seed: int) -> int:
@@ -96,6 +105,19 @@ def standing_cases(seed: int) -> list[Case]:
         else:
             standing[given.key] = after
     return list(standing.values())
+
+
+def open_cases(seed: int) -> list[Case]:
+    """Those of them that an office or a feedback call still has to do with, each with a due instant."""
+    return [case for case in standing_cases(seed) if case.status in ("open", "disposed") and CASE.wake_at(case)]
+
+
+def put_off(cases: list[Case]) -> list[Case]:
+    """The same, of whom nothing falls due for ten years more."""
+    return [
+        replace(case, **{name: at + LATER_MS for name in DUES if (at := getattr(case, name)) is not None})
+        for case in cases
+    ]
 
 
 def multiplied(cases: list[Case], count: int) -> Iterator[Case]:

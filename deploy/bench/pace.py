@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol, Self
+from typing import Any, Final, Literal, NamedTuple, Protocol, Self
 
 import aiohttp
 from confluent_kafka import Producer
@@ -20,9 +20,14 @@ from schemas.topics import INTAKE_SUBMITTED
 
 LEAD_S: Final = 0.5
 CONNECTIONS: Final = 256
-ANSWER_S: Final = 30.0
+ANSWER_S: Final = 120.0
+"""Beyond what a machine can take the queue is measured, not cut off."""
 ACCEPTED: Final = 202
 POLL_S: Final = 0.05
+
+
+Door = Literal["gateway", "topic"]
+"""How complaints come in: `POST /v1/complaints`, or straight onto the topic behind it."""
 
 
 class Sent(NamedTuple):
@@ -30,6 +35,8 @@ class Sent(NamedTuple):
 
     case: str
     due: float
+    taken: float
+    """When the way had answered; through the log, when the record was handed to the client."""
 
 
 class Way(Protocol):
@@ -110,8 +117,13 @@ class Log:
             self._producer.poll(POLL_S)
 
 
-async def paced(way: Way, bodies: Sequence[Mapping[str, Any]], rate: float, run: str) -> list[Sent]:
-    """Send `rate` a second, each at its own instant whatever became of those before; returns when all are accepted."""
+async def paced(
+    way: Way, bodies: Sequence[Mapping[str, Any]], rate: float, run: str, note: Callable[[Sent], None]
+) -> list[Sent]:
+    """Send `rate` a second, each at its own instant whatever became of those before; returns when all are accepted.
+
+    `note` hears of each when it is accepted.
+    """
     begin = time.time() + LEAD_S
     sending: list[asyncio.Task[Sent]] = []
     async with asyncio.TaskGroup() as group:
@@ -119,11 +131,17 @@ async def paced(way: Way, bodies: Sequence[Mapping[str, Any]], rate: float, run:
             due = begin + number / rate
             if (rest := due - time.time()) > 0:
                 await asyncio.sleep(rest)
-            sending.append(group.create_task(_one(way.send, f"{run}-{number:07d}", dict(body), due)))
+            sending.append(group.create_task(_one(way.send, f"{run}-{number:07d}", dict(body), due, note)))
     return [task.result() for task in sending]
 
 
 async def _one(
-    send: Callable[[str, dict[str, Any]], Awaitable[str]], key: str, body: dict[str, Any], due: float
+    send: Callable[[str, dict[str, Any]], Awaitable[str]],
+    key: str,
+    body: dict[str, Any],
+    due: float,
+    note: Callable[[Sent], None],
 ) -> Sent:
-    return Sent(await send(key, body), due)
+    sent = Sent(await send(key, body), due, time.time())
+    note(sent)
+    return sent

@@ -1,7 +1,8 @@
 """The floor: a plain client loop with the same fold, records and guarantees, and nothing of a worker around it.
 
-Exactly once, states as bytes in memory, due instants indexed; but no membership beside one consumer, no recovery, dead
-letters, traces, metrics or liveness. One transaction per poll over all partitions.
+Exactly once, states as bytes in memory, due instants indexed; but no membership beside one consumer, no recovery beyond
+one reading of the changelog at the start, no dead letters, traces, metrics or liveness. One transaction per poll over
+all partitions.
 """
 
 import signal
@@ -11,10 +12,12 @@ from typing import Any, Final
 
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from agents.runtime.envelope import Stamp
 from agents.runtime.producers import producer_config
 from agents.settings import Settings, load
+from deploy.bench import tally
 from schemas.codec import decoder, encode
 from streams.case.stage import CASE
 from streams.case.state import Case, wake_at
@@ -22,7 +25,7 @@ from streams.stage import Origin
 
 MOST: Final = 4000
 POLL_S: Final = 0.1
-ANSWER_S: Final = 30.0
+ANSWER_S: Final = 90.0
 
 
 class Loop:
@@ -46,6 +49,14 @@ class Loop:
         self._states: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
         self._due: defaultdict[int, list[bytes]] = defaultdict(list)
         self.ended = False
+
+    def restore(self, settings: Settings) -> None:
+        """Take what the changelog has: cases that were open before."""
+        kept = {(self._changelog, partition): 0 for partition in range(settings.partitions)}
+        admin = AdminClient({"bootstrap.servers": settings.kafka, "log_level": 2})
+        for message in tally.read(settings.kafka, admin, kept):
+            state, partition = message.value(), message.partition()
+            self._adopt([(partition, message.key(), state, wake_at(self._loads(state)))])
 
     def run(self) -> None:
         self._producer.init_transactions(ANSWER_S)
@@ -115,7 +126,9 @@ class Loop:
 
 
 def main(group: str, changelog: str) -> None:
-    loop = Loop(load(Settings), group, changelog)
+    settings = load(Settings)
+    loop = Loop(settings, group, changelog)
+    loop.restore(settings)
 
     def end(_number: int, _frame: Any) -> None:
         loop.ended = True

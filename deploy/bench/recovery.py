@@ -2,20 +2,18 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
-from confluent_kafka import Producer
 from msgspec import Struct
 
-from agents.runtime.producers import producer_config
 from deploy.bench import mix, tally
 from deploy.bench.lab import START_S, BenchError, Lab
 from deploy.bench.meter import MIB, Load, Spread, cpu_s, load, memory, spread
 from deploy.bench.scrape import scraped
+from deploy.bench.table import fill
 from schemas.base import Actor
 from schemas.codec import decoder, encode
 from schemas.commands import View
@@ -23,8 +21,6 @@ from streams.case.stage import CASE
 from streams.case.state import Case
 from streams.stage import Origin
 
-BATCH: Final = 4000
-"""Records of a transaction, the most a worker writes."""
 ANSWER_S: Final = 30.0
 LOOK_S: Final = 0.1
 ASKED: Final = 500
@@ -75,12 +71,12 @@ class Result(Struct, frozen=True):
 
 def measure(home: Path, states: int, runs: int, seed: int, tell: Tell) -> Result:
     """Raises BenchError when a worker does not come back, or not as it was."""
-    with Lab(home, mix.begins_at(seed)) as lab:
+    with Lab(home, mix.begins_at(seed), lasting=runs > 1) as lab:
         prefix = "bench-recovery"
         group = f"{prefix}-case"
         cases = mix.standing_cases(seed)
         tell(f"writing {states:,} states")
-        size = _fill(lab, lab.changelog(group, CASE.name), mix.multiplied(cases, states))
+        size = fill(lab.settings, lab.changelog(group, CASE.name), mix.multiplied(cases, states))
         step = max(1, states // ASKED)
         known = {case.id: case for case in islice(mix.multiplied(cases, states), 0, states, step)}
         done: list[Restore] = []
@@ -101,21 +97,6 @@ def measure(home: Path, states: int, runs: int, seed: int, tell: Tell) -> Result
         spread([each.bytes_per_state for each in done]),
         done,
     )
-
-
-def _fill(lab: Lab, changelog: str, cases: Iterable[Case]) -> int:
-    """Write the states as lanes do, in transactions; answers how many bytes."""
-    producer = Producer({**producer_config(lab.settings), "transactional.id": changelog, "linger.ms": 5})
-    encoded, size, left = msgspec.msgpack.Encoder().encode, 0, iter(cases)
-    producer.init_transactions(ANSWER_S)
-    while batch := list(islice(left, BATCH)):
-        producer.begin_transaction()
-        for case in batch:
-            state = encoded(case)
-            size += len(state)
-            producer.produce(changelog, state, case.id.encode())
-        producer.commit_transaction(ANSWER_S)
-    return size
 
 
 def _start(lab: Lab, prefix: str, states: int, known: dict[str, Case]) -> Start:

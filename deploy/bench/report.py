@@ -11,6 +11,15 @@ from deploy.bench.lab import BenchError
 from deploy.bench.meter import Load, Machine, spread
 
 
+class Section(Struct, frozen=True):
+    """A further table, and what follows from it. First column: names."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    outcome: tuple[str, ...]
+
+
 class Report(Struct, frozen=True):
     """What was measured on what, its table, and what follows from it. First column: names."""
 
@@ -19,20 +28,27 @@ class Report(Struct, frozen=True):
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     outcome: tuple[str, ...]
+    more: tuple[Section, ...] = ()
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """All tables in turn, the first without a title."""
+        return (Section("", self.headings, self.rows, self.outcome), *self.more)
 
 
 def show(report: Report, console: Console) -> None:
     """On a terminal."""
     for line in report.about:
         console.print(line, highlight=False, soft_wrap=True)
-    table = Table(show_edge=False, pad_edge=False)
-    for number, heading in enumerate(report.headings):
-        table.add_column(heading, justify="right" if number else "left")
-    for row in report.rows:
-        table.add_row(*row)
-    console.print(table)
-    for line in report.outcome:
-        console.print(line, highlight=False, soft_wrap=True)
+    for section in report.sections:
+        table = Table(show_edge=False, pad_edge=False, title=section.title or None, title_justify="left")
+        for number, heading in enumerate(section.headings):
+            table.add_column(heading, justify="right" if number else "left")
+        for row in section.rows:
+            table.add_row(*row)
+        console.print(table)
+        for line in section.outcome:
+            console.print(line, highlight=False, soft_wrap=True)
 
 
 def put(page: Path, report: Report) -> None:
@@ -51,9 +67,14 @@ def put(page: Path, report: Report) -> None:
 
 
 def _markdown(report: Report) -> str:
-    rules = ("---", *("---:" for _ in report.headings[1:]))
-    rows = "\n".join(f"| {' | '.join(cells)} |" for cells in (report.headings, rules, *report.rows))
-    return "\n\n".join(("\n".join(report.about), rows, "\n".join(f"- {line}" for line in report.outcome))) + "\n"
+    return "\n\n".join(("\n".join(report.about), *map(_section, report.sections))) + "\n"
+
+
+def _section(section: Section) -> str:
+    rules = ("---", *("---:" for _ in section.headings[1:]))
+    rows = "\n".join(f"| {' | '.join(cells)} |" for cells in (section.headings, rules, *section.rows))
+    title = (f"**{section.title}**",) if section.title else ()
+    return "\n\n".join((*title, rows, "\n".join(f"- {line}" for line in section.outcome)))
 
 
 def measured_on(machine: Machine, loads: Sequence[Load]) -> str:

@@ -1,5 +1,6 @@
 """What the parts measured, as reports: medians with ranges, the machine and its load, the ratio or target."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from deploy.bench import door, drain, latency, recovery
@@ -20,59 +21,75 @@ def case_report(result: drain.Result) -> Report:
         measured_on(machine(), [run.load for run in result.runs]),
         (
             f"{result.commands:,} commands of {result.bytes_per_command:.0f} bytes, "
-            f"{result.outputs_per_command} outputs each, "
-            f"{result.states:,} states. All {len(result.runs)} runs wrote the same: {_yes(result.same)}."
+            f"{result.outputs_per_command} outputs each. "
+            f"All {len(result.runs)} runs wrote the same: {_yes(result.same)}."
         ),
     )
     rows = tuple(
         (
-            name,
+            side.who,
+            f"{side.cases:,}",
             str(side.cpu_us),
             str(side.steady_cpu_us),
+            f"{side.ratio:.2f}",
             f"{side.per_cpu_second:,.0f}",
             str(side.per_second),
             f"{side.rss_mib:,.0f}",
         )
-        for name, side in (("worker case", result.worker), ("plain loop", result.plain))
+        for side in result.sides
     )
-    ratio = f"Worker to plain loop: {result.ratio} (second half {result.steady_ratio}); target {RATIO} at most."
-    return Report(
-        "case",
-        about,
-        ("", "CPU us/command", "second half", "commands/s of CPU", "commands/s by the clock", "MiB at most"),
-        rows,
-        (ratio,),
-    )
+    headings = (
+        "", "open before", "CPU us/command", "second half", "to the plain loop", "commands/s of CPU",
+        "commands/s by the clock", "MiB at most",
+    )  # fmt: skip
+    return Report("case", about, headings, rows, tuple(_ratios(result)))
+
+
+def _ratios(result: drain.Result) -> Iterator[str]:
+    worker = {side.cases: side for side in result.sides if side.who == drain.WORKER}
+    for side in worker.values():
+        yield (
+            f"Worker to plain loop, {side.cases:,} open before: {side.ratio} (second half {side.steady_ratio}); "
+            f"target {RATIO} at most."
+        )
+    peers = [side for side in result.sides if side.who not in (drain.WORKER, drain.PLAIN)]
+    for side in peers:
+        least = worker[min(worker)]
+        yield f"{side.who} to worker: {side.cpu_us.median / least.cpu_us.median:.2f} times the CPU of a command."
 
 
 def latency_report(result: latency.Result) -> Report:
     about = (
         measured_on(machine(), [run.load for run in result.runs]),
-        f"Milliseconds to the SMS accepted; {result.seconds:.0f} s a run, {result.partitions} partitions.",
+        (
+            f"Milliseconds from the intended sending; {result.seconds:.0f} s a run, {result.partitions} partitions. "
+            f"CPU a complaint, all processes but the load: "
+            + "; ".join(f"{kind} {cost} ms" for kind, cost in result.cpu_ms.items())
+            + "."
+        ),
     )
     rows = tuple(
         (
-            f"{row.door}, {row.rate:g}/s",
+            f"{row.door}, {row.rate:g}/s, {row.step}",
             f"{row.counted:,}",
             str(row.p50),
             str(row.p99),
             str(row.p999),
             str(row.most),
-            str(row.cpu_ms),
         )
         for row in result.rows
     )
-    headings = ("by, at", "SMS", "p50", "p99", "p99.9", "longest", "CPU ms/complaint")
+    headings = ("by, at, until", "counted", "p50", "p99", "p99.9", "longest")
     return Report("latency", about, headings, rows, (*_targets(result), *_used(result)))
 
 
 def _targets(result: latency.Result) -> tuple[str, ...]:
     """The verdict, where the rate of the target was measured."""
     return tuple(
-        f"p99 by the {row.door} at {row.rate:g}/s: {row.p99.median:.0f} ms, target under {P99_MS:.0f}: "
-        f"{_yes(row.p99.median < P99_MS)}."
+        f"p99 of the {row.step} by the {row.door} at {row.rate:g}/s: {row.p99.median:.0f} ms, "
+        f"target under {P99_MS:.0f}: {_yes(row.p99.median < P99_MS)}."
         for row in result.rows
-        if row.rate == RATE
+        if row.rate == RATE and row.step == latency.STEPS[-1]
     )
 
 

@@ -37,6 +37,21 @@ def scraped(url: str, part: str) -> dict[str, float]:
         }
 
 
+def taken(url: str) -> int:
+    """Records that all parts of a worker have taken; raises OSError when it does not answer."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=ANSWER_S) as answer:  # noqa: S310 - our own http address
+        families = text_string_to_metric_families(answer.read().decode())
+        return round(sum(s.value for family in families for s in family.samples if s.name == "nivaran_records_total"))
+
+
+def taken_so_far(url: str) -> int:
+    """The same, 0 while nobody answers."""
+    try:
+        return taken(url)
+    except OSError:
+        return 0
+
+
 def efforts(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> Effort:
     """What happened between two looks."""
 

@@ -27,32 +27,64 @@ def measured(tmp_path: Path, *arguments: str) -> dict[str, Any]:
     assert after.endswith(f"<!-- end of {part} -->\nafter\n")
     found: dict[str, Any] = json.loads(result.stdout)
     assert found["machine"]["cores"] >= 1
-    return found
+    measured_part: dict[str, Any] = found[part]
+    return measured_part
 
 
-def test_worker_and_plain_loop_write_the_same(tmp_path: Path) -> None:
-    case = measured(tmp_path, "case", "--events", "60000")["case"]
+@pytest.mark.timeout(600)  # the first time on a machine it installs the peers
+def test_worker_and_plain_loop_write_the_same_and_peers_the_same_keys_and_values(tmp_path: Path) -> None:
+    case = measured(tmp_path, "case", "--events", "10000", "--open", "500")
     assert case["same"]
-    worker, plain = case["runs"]
-    assert (worker["who"], plain["who"]) == ("worker", "plain")
+    worker, plain, *peers = case["runs"]
+    assert [(run["who"], run["cases"]) for run in (worker, plain)] == [("worker case", 500), ("plain loop", 500)]
     assert worker["outputs"] == plain["outputs"]
+    assert worker["states"] == plain["states"]
     assert worker["outputs"]["count"] > case["commands"]
+    assert [run["who"] for run in peers] == ["Quix Streams", "stock Faust"]
+    assert {run["outputs"]["content"] for run in case["runs"]} == {worker["outputs"]["content"]}
 
 
-def test_every_complaint_is_timed_to_its_sms_by_both_ways(tmp_path: Path) -> None:
-    found = measured(tmp_path, "latency", "--rate", "20", "--seconds", "2")["latency"]
-    assert [(run["door"], run["rate"], run["counted"]) for run in found["runs"]] == [
-        ("gateway", 20.0, 40),
-        ("topic", 20.0, 40),
-    ]
-    for run in found["runs"]:
-        assert 0 < run["p50"] <= run["p99"] <= run["p999"] <= run["most"]
+def test_every_complaint_is_timed_to_each_step_by_both_ways(tmp_path: Path) -> None:
+    asked = ("--rate", "20", "--seconds", "1", "--door", "gateway", "--door", "topic")
+    gateway, topic = measured(tmp_path, "latency", *asked)["runs"]
+    assert list(gateway["steps"]) == ["accepted", "registered", "on the board", "officer's SMS"]
+    assert list(topic["steps"]) == ["registered", "on the board", "officer's SMS"]
+    for run in (gateway, topic):
+        assert {times["counted"] for times in run["steps"].values()} == {20}
+        for times in run["steps"].values():
+            assert 0 < times["p50"] <= times["p99"] <= times["p999"] <= times["most"]
+        assert run["steps"]["registered"]["p50"] < run["steps"]["officer's SMS"]["p50"]
         assert run["stages"]["case"]["records"] >= 1
 
 
 def test_a_cold_worker_restores_what_was_written(tmp_path: Path) -> None:
-    found = measured(tmp_path, "recovery", "--states", "20000")["recovery"]
+    found = measured(tmp_path, "recovery", "--states", "20000")
     (run,) = found["runs"]
     assert found["states"] == 20_000
     assert run["per_second"] > 0
     assert 0 < run["restore_s"] < run["ready_s"]
+
+
+def test_the_whole_flow_is_measured_with_cases_in_its_table_and_its_costs_can_be_reckoned_with(tmp_path: Path) -> None:
+    costs = tmp_path / "costs.json"
+    asked = ("--complaints", "40", "--axis", "open", "--open", "300", "--costs", str(costs))
+    found = measured(tmp_path, "flow", *asked)
+    empty, full = found["runs"]
+    assert (empty["setting"]["open"], full["setting"]["open"]) == (0, 300)
+    for run in (empty, full):
+        assert run["events"] > run["complaints"] >= 40
+        assert run["windows"] > 0
+        assert all(run["records"][role] > 0 for role in ("intake", "case", "sla", "sms", "officers", "board"))
+    written = json.loads(costs.read_bytes())
+    assert written["records"]["case"] > written["events"] - 2
+
+
+def test_the_public_jobs_write_what_was_counted_apart(tmp_path: Path) -> None:
+    (few, many) = measured(tmp_path, "shuffle", "--events", "25000")["runs"]
+    assert few["emitted"] > many["emitted"] == 0
+
+
+def test_timers_fire_that_were_not_cancelled(tmp_path: Path) -> None:
+    (run,) = measured(tmp_path, "timers", "--events", "2400")["runs"]
+    assert (run["auctions"], run["fired"]) == (500, 100)
+    assert run["last_s"] > 0

@@ -1,0 +1,1 @@
+"""How big a deployment must be: measured costs, stated loads, one formula."""
