@@ -11,11 +11,11 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 
 from agents.cli.shared import json_option, print_json
-from deploy.bench import door, drain, latency, recovery
+from deploy.bench import door, drain, latency, recovery, storm
 from deploy.bench.lab import BenchError
 from deploy.bench.meter import machine
 from deploy.bench.report import Report, put, show
-from deploy.bench.reports import case_report, door_report, latency_report, recovery_report
+from deploy.bench.reports import case_report, door_report, latency_report, recovery_report, storm_report
 from deploy.fleet import FleetError
 from deploy.local.errors import LocalError
 from deploy.local.paths import local_home
@@ -153,6 +153,52 @@ def recovery_part(states: int, runs: int, seed: int, page: Path | None, as_json:
     """
     measured = _Bench(page, as_json)
     measured.of("recovery", lambda home, tell: recovery.measure(home, states, runs, seed, tell), recovery_report)
+    measured.end()
+
+
+@bench.command("storm")
+@click.option(
+    "--cases",
+    "counts",
+    type=click.IntRange(1_000, 10_000_000),
+    multiple=True,
+    default=(200_000,),
+    show_default=True,
+    help="Due at one instant; may be given several times.",
+)
+@click.option(
+    "--kill",
+    "kills",
+    type=click.IntRange(0, 20),
+    default=0,
+    show_default=True,
+    help="Once more with the first number of cases, the worker killed so often on the way.",
+)
+@click.option(
+    "--rate", type=click.FloatRange(1, 5000), default=500.0, show_default=True, help="Registrations a second meanwhile."
+)
+@runs_option
+@seed_option
+@page_option
+@json_option
+def storm_part(
+    counts: tuple[int, ...], kills: int, rate: float, runs: int, seed: int, page: Path | None, as_json: bool
+) -> None:
+    """Let cases fall due all at once, and time each escalation until a reader of committed records sees it.
+
+    Broker, `worker case`, reader and load share two cores; the clock is the machine's. Registrations go on at a steady
+    rate in an open loop, as intake writes them, and are timed from their intended sending. An escalation that is
+    missing or comes twice makes the run void.
+
+    Exit code: 0 measured; 1 void, or a process ended or got stuck; 2 wrong usage.
+
+    \b
+    Example:
+      nivaran bench storm --cases 200000 --kill 2 --runs 1
+    """
+    sizes = [*(storm.Size(count, 0) for count in counts), *([storm.Size(counts[0], kills)] if kills else [])]
+    measured = _Bench(page, as_json)
+    measured.of("storm", lambda home, tell: storm.measure(home, sizes, rate, runs, seed, tell), storm_report)
     measured.end()
 
 

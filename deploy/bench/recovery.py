@@ -2,18 +2,16 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
-from confluent_kafka import Producer
 from msgspec import Struct
 
-from agents.runtime.producers import producer_config
 from deploy.bench import mix, tally
-from deploy.bench.lab import START_S, BenchError, Lab
+from deploy.bench.fill import fill
+from deploy.bench.lab import BenchError, Lab
 from deploy.bench.meter import MIB, Load, Spread, cpu_s, load, memory, spread
 from deploy.bench.scrape import scraped
 from schemas.base import Actor
@@ -23,10 +21,7 @@ from streams.case.stage import CASE
 from streams.case.state import Case
 from streams.stage import Origin
 
-BATCH: Final = 4000
-"""Records of a transaction, the most a worker writes."""
 ANSWER_S: Final = 30.0
-LOOK_S: Final = 0.1
 ASKED: Final = 500
 """Cases that are asked for afterwards, so that a table restored wrongly is not called fast."""
 Tell = Callable[[str], None]
@@ -80,7 +75,7 @@ def measure(home: Path, states: int, runs: int, seed: int, tell: Tell) -> Result
         group = f"{prefix}-case"
         cases = mix.standing_cases(seed)
         tell(f"writing {states:,} states")
-        size = _fill(lab, lab.changelog(group, CASE.name), mix.multiplied(cases, states))
+        size = fill(lab, lab.changelog(group, CASE.name), mix.multiplied(cases, states))
         step = max(1, states // ASKED)
         known = {case.id: case for case in islice(mix.multiplied(cases, states), 0, states, step)}
         done: list[Restore] = []
@@ -103,33 +98,13 @@ def measure(home: Path, states: int, runs: int, seed: int, tell: Tell) -> Result
     )
 
 
-def _fill(lab: Lab, changelog: str, cases: Iterable[Case]) -> int:
-    """Write the states as lanes do, in transactions; answers how many bytes."""
-    producer = Producer({**producer_config(lab.settings), "transactional.id": changelog, "linger.ms": 5})
-    encoded, size, left = msgspec.msgpack.Encoder().encode, 0, iter(cases)
-    producer.init_transactions(ANSWER_S)
-    while batch := list(islice(left, BATCH)):
-        producer.begin_transaction()
-        for case in batch:
-            state = encoded(case)
-            size += len(state)
-            producer.produce(changelog, state, case.id.encode())
-        producer.commit_transaction(ANSWER_S)
-    return size
-
-
 def _start(lab: Lab, prefix: str, states: int, known: dict[str, Case]) -> Start:
     """Start a worker cold, wait until it is ready, ask for some of its cases, and stop it."""
     service = lab.worker(prefix, "case")
     began = time.monotonic()
     pid = lab.start(service)
     try:
-        while not service.ready:
-            if service.process.ended_with is not None:
-                raise BenchError(f"{service.name} ended:\n{service.process.tail()}")
-            if time.monotonic() - began > START_S:
-                raise BenchError(f"{service.name} is not ready after {START_S:.0f} s:\n{service.process.tail()}")
-            time.sleep(LOOK_S)
+        lab.ready(service)
         ready, cpu, rss = time.monotonic() - began, cpu_s(pid), memory(pid).now
         told = scraped(service.url, CASE.name)
         restoring, indexing = (told[f"nivaran_{name}_seconds_sum"] for name in ("recovery", "indexing"))
@@ -149,12 +124,8 @@ def _ask(lab: Lab, group: str, known: dict[str, Case]) -> None:
     at = max(case.level_at for case in known.values())
     by = Actor("officer", "bench", "bench")
     views = ((case.encode(), encode(View(f"view-{at}-{case}", case, at, by=by)), at) for case in known)
-    written = lab.write(CASE.reads, views)
-    deadline, end = time.monotonic() + ANSWER_S, sum(lab.ends([CASE.reads]).values())
-    while lab.committed(group, CASE.reads) < end:
-        if time.monotonic() > deadline:
-            raise BenchError(f"void: {written} commands are not taken after {ANSWER_S:.0f} s")
-        time.sleep(LOOK_S)
+    lab.write(CASE.reads, views)
+    lab.taken(group, CASE.reads, ANSWER_S)
     found = Counter((m.topic(), m.key(), m.value()) for m in tally.read(lab.kafka.bootstrap, lab.admin, begin))
     expected: Counter[tuple[str, bytes, bytes]] = Counter()
     for message in tally.read(lab.kafka.bootstrap, lab.admin, inputs):

@@ -56,3 +56,13 @@ def test_a_cold_worker_restores_what_was_written(tmp_path: Path) -> None:
     assert found["states"] == 20_000
     assert run["per_second"] > 0
     assert 0 < run["restore_s"] < run["ready_s"]
+
+
+def test_cases_due_at_once_are_escalated_once_each_though_the_worker_is_killed(tmp_path: Path) -> None:
+    found = measured(tmp_path, "storm", "--cases", "3000", "--kill", "1", "--rate", "50")["storm"]
+    assert [(run["cases"], run["kills"]) for run in found["runs"]] == [(3000, 0), (3000, 1)]
+    for run in found["runs"]:
+        assert 0 < run["first_s"] <= run["half_s"] <= run["last_s"]
+        assert run["meanwhile"]["sent"] > 0
+        assert run["worker_cpu_us"] > 0
+    assert found["records"] > 1
