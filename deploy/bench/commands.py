@@ -11,11 +11,11 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 
 from agents.cli.shared import json_option, print_json
-from deploy.bench import door, drain, latency, recovery, storm
+from deploy.bench import door, drain, latency, pauses, recovery, storm
 from deploy.bench.lab import BenchError
 from deploy.bench.meter import machine
 from deploy.bench.report import Report, put, show
-from deploy.bench.reports import case_report, door_report, latency_report, recovery_report, storm_report
+from deploy.bench.reports import case_report, door_report, latency_report, pauses_report, recovery_report, storm_report
 from deploy.fleet import FleetError
 from deploy.local.errors import LocalError
 from deploy.local.paths import local_home
@@ -199,6 +199,31 @@ def storm_part(
     sizes = [*(storm.Size(count, 0) for count in counts), *([storm.Size(counts[0], kills)] if kills else [])]
     measured = _Bench(page, as_json)
     measured.of("storm", lambda home, tell: storm.measure(home, sizes, rate, runs, seed, tell), storm_report)
+    measured.end()
+
+
+@bench.command("pauses")
+@click.option(
+    "--rate", type=click.FloatRange(1, 5000), default=100.0, show_default=True, help="Registrations a second meanwhile."
+)
+@runs_option
+@seed_option
+@page_option
+@json_option
+def pauses_part(rate: float, runs: int, seed: int, page: Path | None, as_json: bool) -> None:
+    """Let workers join, leave, die and be restarted, and tell the longest wait of a registration meanwhile.
+
+    Two and three of `worker case` share four partitions, once with dynamic membership, once with static. Broker,
+    workers, reader and load share two cores. NIVARAN_SESSION_TIMEOUT and other settings of the environment reach them.
+
+    Exit code: 0 measured; 1 void, or a process ended or got stuck; 2 wrong usage.
+
+    \b
+    Example:
+      nivaran bench pauses --runs 3
+    """
+    measured = _Bench(page, as_json)
+    measured.of("pauses", lambda home, tell: pauses.measure(home, rate, runs, seed, tell), pauses_report)
     measured.end()
 
 

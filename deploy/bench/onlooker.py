@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Self
 
 from confluent_kafka import Consumer, TopicPartition
@@ -15,6 +15,7 @@ from schemas.topics import ESCALATION_RAISED
 
 CHUNK: Final = 1000
 WAIT_S: Final = 0.02
+LOOK_S: Final = 0.1
 _sighting: Final[Callable[[bytes], ClusterSighting]] = decoder(ClusterSighting)
 
 
@@ -50,6 +51,15 @@ class Onlooker:
         self._ended.set()
         self._thread.join()
         self._consumer.close()
+
+    def wait_for(self, cases: Sequence[str], within: float) -> None:
+        """Wait until all these registrations have been seen; raises BenchError when they are not in so many seconds."""
+        deadline = time.monotonic() + within
+        while missing := sum(case not in self.registered for case in cases):
+            self.check()
+            if time.monotonic() > deadline:
+                raise BenchError(f"void: {missing} of {len(cases)} registrations are not visible")
+            time.sleep(LOOK_S)
 
     def check(self) -> None:
         """Raises BenchError when it cannot read any more."""

@@ -1,8 +1,9 @@
 """What the parts measured, as reports: medians with ranges, the machine and its load, the ratio or target."""
 
+from collections.abc import Iterator
 from typing import Final
 
-from deploy.bench import door, drain, latency, recovery, storm
+from deploy.bench import door, drain, latency, pauses, recovery, storm
 from deploy.bench.meter import machine
 from deploy.bench.report import Report, measured_on
 
@@ -16,6 +17,10 @@ RESTORED: Final = 400_000
 FIRST_S: Final = 1.0
 LAST_S: Final = {200_000: 5.0, 1_000_000: 30.0}
 """Targets of a storm: first escalation, and the last by how many cases are due at once."""
+MOVED_S: Final = 0.6
+"""Target of a pause where a worker joins or leaves."""
+KILLED_S: Final = 2.0
+"""Target of a pause where a worker dies, beyond the session's time."""
 STORM_P99_MS: Final = 250.0
 """Target, of registrations meanwhile."""
 
@@ -136,6 +141,39 @@ def door_report(result: door.Result) -> Report:
     gateway, bare = (side.cpu_us.median for side in result.sides)
     headings = ("", "accepted and durable, /s", "p99 ms", "CPU us/request")
     return Report("door", about, headings, rows, (f"CPU of a request, gateway to bare handler: {gateway / bare:.2f}.",))
+
+
+def pauses_report(result: pauses.Result) -> Report:
+    about = (
+        measured_on(machine(), [run.load for run in result.runs]),
+        (
+            f"The longest wait, seconds, at {result.rate:g} registrations a second; "
+            f"a session lasts {result.session_timeout:g} s, heartbeats and all else are the defaults."
+        ),
+    )
+    rows = tuple(
+        (
+            row.event,
+            str(row.struck_s),
+            "" if row.event == pauses.CALM else str(row.others_s),
+            f"{row.rebalanced} of {len([run for run in result.runs if run.event == row.event])}",
+        )
+        for row in result.rows
+    )
+    headings = ("what happens", "its partitions, s", "the others', s", "others rebalanced, runs")
+    return Report("pauses", about, headings, rows, tuple(_pause_targets(result)))
+
+
+def _pause_targets(result: pauses.Result) -> Iterator[str]:
+    for row in result.rows:
+        longest = max(row.struck_s.median, row.others_s.median)
+        if row.event in pauses.MOVES:
+            yield f"{row.event}: {longest:.2f} s, target under {MOVED_S}: {_yes(longest < MOVED_S)}."
+        elif row.event == pauses.KILL:
+            most = result.session_timeout + KILLED_S
+            yield f"{row.event}: {longest:.1f} s, target the session and {KILLED_S:.0f} s: {_yes(longest <= most)}."
+        elif row.event in pauses.ALONE:
+            yield f"{row.event}: the others see no rebalance: {_yes(not row.rebalanced)}."
 
 
 def storm_report(result: storm.Result) -> Report:

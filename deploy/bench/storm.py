@@ -1,26 +1,23 @@
 """Many cases due at one instant while registrations go on: when each escalation is visible, and what intake waits."""
 
 import os
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import takewhile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import uvloop
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agents.simulate.door import stand_in_identity
 from deploy.bench import mix, tally
 from deploy.bench.fill import fill
+from deploy.bench.intake import Intake
 from deploy.bench.lab import STILL_S, BenchError, Lab, shares
 from deploy.bench.latency import percentile
 from deploy.bench.meter import Load, Spread, cpu_s, load, spread
 from deploy.bench.onlooker import Onlooker
-from deploy.bench.pace import Registrations, Sent, paced
+from deploy.bench.pace import Sent
 from schemas.base import Wake
 from schemas.codec import encode
 from schemas.topics import CLUSTER_SIGHTED, ESCALATION_RAISED
@@ -35,8 +32,6 @@ LEAD_PER_S: Final = 10_000
 """One second more for so many cases that are written before."""
 CALM_S: Final = 1.0
 """Of intake at least, before the due instant, with which intake meanwhile is compared."""
-MOST_SENT: Final = 1_000_000
-"""Registrations; more than any run takes."""
 LOOK_S: Final = 0.02
 DRAIN_S: Final = 60.0
 Tell = Callable[[str], None]
@@ -183,7 +178,7 @@ class Storm:
                 finally:
                     sent = intake.end()
                 lab.taken(self._group, CASE.reads, DRAIN_S)
-                self._registered(onlooker, sent)
+                onlooker.wait_for([each.case for each in sent], DRAIN_S)
         finally:
             self._service.stop()
         self._once(begin, at)
@@ -226,14 +221,6 @@ class Storm:
         """CPU seconds so far; `load` is this process: intake and the reader."""
         return {"worker": self._spent + self._worker_s(), "kafka": cpu_s(self._kafka or 0), "load": cpu_s(os.getpid())}
 
-    def _registered(self, onlooker: Onlooker, sent: Sequence[Sent]) -> None:
-        deadline = time.monotonic() + DRAIN_S
-        while missing := [each.case for each in sent if each.case not in onlooker.registered]:
-            onlooker.check()
-            if time.monotonic() > deadline:
-                raise BenchError(f"void: {len(missing)} of {len(sent)} registrations are not visible")
-            time.sleep(LOOK_S)
-
     def _once(self, begin: dict[tuple[str, int], int], at: int) -> None:
         """Read all once more: every case escalated, none twice, and no other."""
         lab = self._lab
@@ -271,38 +258,6 @@ class Storm:
             shares(before, after, last - at),
             busy,
         )
-
-
-class Intake:
-    """Registrations at a steady rate from now on until `end`, in a thread of their own."""
-
-    def __init__(self, lab: Lab, rate: float, seed: int, name: str) -> None:
-        self._ended = threading.Event()
-        self._sent: list[Sent] = []
-        self._fault: BaseException | None = None
-        way = Registrations(lab.settings, stand_in_identity())
-        bodies = takewhile(lambda _: not self._ended.is_set(), mix.complaints(MOST_SENT, seed))
-        self._thread = threading.Thread(target=self._run, args=(way, bodies, rate, name), name="intake", daemon=True)
-        self._thread.start()
-
-    def end(self) -> list[Sent]:
-        """Send no more; answers what was sent. Raises BenchError when something could not be."""
-        self._ended.set()
-        self._thread.join()
-        if self._fault is not None:
-            raise BenchError(f"intake ended: {self._fault}") from self._fault
-        return self._sent
-
-    def _run(self, way: Registrations, bodies: Iterator[dict[str, Any]], rate: float, name: str) -> None:
-        try:
-            self._sent = uvloop.run(_send(way, bodies, rate, name))
-        except BaseException as error:  # noqa: BLE001 - told to who ends it
-            self._fault = error
-
-
-async def _send(way: Registrations, bodies: Iterator[dict[str, Any]], rate: float, name: str) -> list[Sent]:
-    async with way:
-        return await paced(way, bodies, rate, name)
 
 
 def _waits(found: list[float]) -> Waits:

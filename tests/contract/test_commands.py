@@ -199,6 +199,7 @@ WRONG = [
     Asked("bench latency --runs 0", 2, "--runs"),
     Asked("bench recovery --runs 0", 2, "--runs"),
     Asked("bench storm --cases 1", 2, "--cases"),
+    Asked("bench pauses --runs 0", 2, "--runs"),
     Asked("profile list --now", 2, "--now"),
     Asked("audit --processes 0", 2, "--processes"),
     Asked("board --district 159", 1, "Redis"),

@@ -66,3 +66,17 @@ def test_cases_due_at_once_are_escalated_once_each_though_the_worker_is_killed(t
         assert run["meanwhile"]["sent"] > 0
         assert run["worker_cpu_us"] > 0
     assert found["records"] > 1
+
+
+def test_what_complaints_wait_while_workers_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIVARAN_SESSION_TIMEOUT", "3")
+    found = measured(tmp_path, "pauses", "--rate", "40")["pauses"]
+    assert found["session_timeout"] == 3
+    pauses = {run["event"]: run for run in found["runs"]}
+    assert {event: run["rebalanced"] for event, run in pauses.items() if "static" in event or "nothing" in event} == {
+        "nothing happens": False,
+        "static member restarted (SIGTERM, start)": False,
+        "static member killed and started (kill -9, start)": False,
+    }
+    assert pauses["a worker dies (kill -9)"]["struck_s"] > 1  # nobody knows before its session ends
+    assert all(run["struck_s"] > 0 for run in pauses.values())

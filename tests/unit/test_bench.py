@@ -54,7 +54,7 @@ def test_a_page_without_a_place_is_left_as_it_is(tmp_path: Path, text: str) -> N
 
 def test_the_page_of_benchmarks_has_a_place_for_every_part() -> None:
     page = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text("utf-8")
-    for part in ("case", "latency", "recovery", "storm"):
+    for part in ("case", "latency", "recovery", "storm", "pauses"):
         assert page.count(f"<!-- {part}, measured -->\n") == page.count(f"<!-- end of {part} -->\n") == 1
 
 
