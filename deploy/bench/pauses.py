@@ -20,7 +20,7 @@ from streams.case.stage import CASE
 
 WORKERS: Final = 3
 """At most; two where nobody has joined."""
-CALM_S: Final = 2.0
+CALM_S: Final = 1.0
 """Between two events, and as an event of its own, for comparison."""
 BEFORE_S: Final = 0.5
 """Complaints due so long before an event may wait for it to pass."""

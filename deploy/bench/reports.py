@@ -195,16 +195,17 @@ def storm_report(result: storm.Result) -> Report:
             str(row.most),
             str(row.calm_p99),
             str(row.worker_cpu_us),
+            str(row.kafka_cpu_us),
         )
         for row in result.rows
     )
     headings = (
         "due at once", "first, s", "half, s", "last, s", "intake p50, ms", "p99", "longest", "p99 before",
-        "worker CPU us/escalation",
+        "worker CPU us/escalation", "Kafka's",
     )  # fmt: skip
     used = tuple(
         f"{run.cases:,} due at once, {run.kills} kills: cores used {_cores(run.cores)}; "
-        f"{run.meanwhile.sent:,} registrations meanwhile."
+        f"{run.meanwhile.sent:,} registrations meanwhile" + (f"; {run.effort}." if run.effort else ".")
         for run in result.runs
     )
     return Report("storm", about, headings, rows, (*_storm_targets(result), *used))

@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ from deploy.bench.latency import percentile
 from deploy.bench.meter import Load, Spread, cpu_s, load, spread
 from deploy.bench.onlooker import Onlooker
 from deploy.bench.pace import Sent
+from deploy.bench.scrape import Effort, efforts, scraped
 from schemas.base import Wake
 from schemas.codec import encode
 from schemas.topics import CLUSTER_SIGHTED, ESCALATION_RAISED
@@ -33,6 +34,8 @@ LEAD_PER_S: Final = 10_000
 CALM_S: Final = 1.0
 """Of intake at least, before the due instant, with which intake meanwhile is compared."""
 LOOK_S: Final = 0.02
+AHEAD_S: Final = 0.2
+"""Before the due instant, for a look at the worker."""
 DRAIN_S: Final = 60.0
 Tell = Callable[[str], None]
 
@@ -42,6 +45,13 @@ class Size(NamedTuple):
 
     cases: int
     kills: int
+
+
+class Look(NamedTuple):
+    """CPU seconds used so far (`load` is this process: intake and the reader), and the worker's own counters."""
+
+    used: dict[str, float]
+    counters: Mapping[str, float]
 
 
 class Waits(Struct, frozen=True):
@@ -67,7 +77,11 @@ class Run(Struct, frozen=True):
     """Intake from the due instant to the last escalation."""
     worker_cpu_us: float
     """Of the worker, per escalation, registrations meanwhile included."""
+    kafka_cpu_us: float
+    """Of the broker, likewise."""
     cores: dict[str, float]
+    effort: Effort | None
+    """Of the worker meanwhile; None where it was killed."""
     load: Load
 
 
@@ -82,6 +96,7 @@ class Row(Struct, frozen=True):
     p99: Spread
     most: Spread
     worker_cpu_us: Spread
+    kafka_cpu_us: Spread
 
 
 class Result(Struct, frozen=True):
@@ -184,10 +199,11 @@ class Storm:
         self._once(begin, at)
         return self._figures(onlooker, sent, at / 1000, looks, busy)
 
-    def _watch(self, onlooker: Onlooker, at: float) -> tuple[dict[str, float], dict[str, float]]:
-        """Wait for the last escalation, killing the worker on the way; answers CPU used by then, and at the start."""
+    def _watch(self, onlooker: Onlooker, at: float) -> tuple[Look, Look]:
+        """Wait for the last escalation, killing the worker on the way; answers two looks."""
+        time.sleep(max(0.0, at - AHEAD_S - time.time()))
+        before, count, kills = self._look(), self._size.cases, self._size.kills
         time.sleep(max(0.0, at - time.time()))
-        before, count, kills = self._used(), self._size.cases, self._size.kills
         seen, changed, killed = 0, time.monotonic(), 0
         while seen < count:
             time.sleep(LOOK_S)
@@ -206,7 +222,7 @@ class Storm:
                 raise BenchError(f"{self._service.name} ended:\n{self._service.process.tail()}")
         if killed < kills:
             raise BenchError(f"void: {killed} of {kills} kills before the last escalation: too few cases")
-        return before, self._used()
+        return before, self._look()
 
     def _kill(self) -> None:
         self._spent += self._worker_s()
@@ -217,9 +233,10 @@ class Storm:
         pid = self._service.process.pid
         return 0.0 if pid is None else cpu_s(pid)
 
-    def _used(self) -> dict[str, float]:
-        """CPU seconds so far; `load` is this process: intake and the reader."""
-        return {"worker": self._spent + self._worker_s(), "kafka": cpu_s(self._kafka or 0), "load": cpu_s(os.getpid())}
+    def _look(self) -> Look:
+        counters = scraped(self._service.url, CASE.name)
+        kafka, own = cpu_s(self._kafka or 0), cpu_s(os.getpid())
+        return Look({"worker": self._spent + self._worker_s(), "kafka": kafka, "load": own}, counters)
 
     def _once(self, begin: dict[tuple[str, int], int], at: int) -> None:
         """Read all once more: every case escalated, none twice, and no other."""
@@ -239,7 +256,7 @@ class Storm:
         onlooker: Onlooker,
         sent: Sequence[Sent],
         at: float,
-        looks: tuple[dict[str, float], dict[str, float]],
+        looks: tuple[Look, Look],
         busy: Load,
     ) -> Run:
         seen = sorted(onlooker.escalated.values())
@@ -254,8 +271,10 @@ class Storm:
             round(last - at, 2),
             _waits([wait for due, wait in waits if due < at]),
             _waits([wait for due, wait in waits if at <= due <= last]),
-            round((after["worker"] - before["worker"]) / count * 1e6, 1),
-            shares(before, after, last - at),
+            round((after.used["worker"] - before.used["worker"]) / count * 1e6, 1),
+            round((after.used["kafka"] - before.used["kafka"]) / count * 1e6, 1),
+            shares(before.used, after.used, last - at),
+            None if self._size.kills else efforts(before.counters, after.counters, last - at),
             busy,
         )
 
@@ -281,6 +300,7 @@ def _row(size: Size, runs: Sequence[Run]) -> Row:
         spread([run.meanwhile.p99 for run in mine]),
         spread([run.meanwhile.most for run in mine]),
         spread([run.worker_cpu_us for run in mine]),
+        spread([run.kafka_cpu_us for run in mine]),
     )
 
 
@@ -290,5 +310,5 @@ def _told(number: int, run: Run) -> str:
         f"run {number}, {run.cases:,} due at once, {run.kills} kills: first {run.first_s} s, half {run.half_s}, "
         f"last {run.last_s}; intake p50 {run.meanwhile.p50:.0f} ms, p99 {run.meanwhile.p99:.0f}, most "
         f"{run.meanwhile.most:.0f} (before: p99 {run.calm.p99:.0f}); {run.worker_cpu_us:.0f} us of the worker's CPU "
-        f"each; cores: {used}"
+        f"each, {run.kafka_cpu_us:.0f} of Kafka's; cores: {used}"
     )
