@@ -18,7 +18,7 @@ FULL_S = 1.0
 class Fetched(Struct, gc=False):
     """A record as aiokafka gives it, field by field: its own is a dataclass, which takes six times as long to make.
 
-    That is 0.8 us of each record, a third of what a recovery takes.
+    To unpack a record then takes 0.9 us of CPU instead of 1.4, in commands and in recovery.
     """
 
     topic: str
