@@ -60,7 +60,12 @@ class Settings(Struct, frozen=True):
     commit_gap_ms: Annotated[int, Meta(ge=0)] = 0
     """Least time between the beginnings of two small transactions of a lane; 50 relieves a small broker."""
     wake_bound: Annotated[int, Meta(ge=1)] = 1000
-    """Wakes of a partition written and not yet folded."""
+    """Wakes of a partition written and not yet folded, at most."""
+    wake_ahead_ms: Annotated[int, Meta(ge=1)] = 100
+    """How long a worker may take to fold the wakes that are written, judged by the last; 50 a partition in any case.
+
+    About so long, and a transaction, does a record wait that comes in a storm of deadlines.
+    """
     fetch_wait_ms: Annotated[int, Meta(ge=1, le=5000)] = 20
     """How long a broker may hold a fetch for which there is nothing yet.
 

@@ -130,13 +130,14 @@ class Lane:
         self.next = last_event.offset + 1
         transactions, parts = self.transactions, self._parts
         transactions.begin(batch.outputs, parts.changelog, self.partition, batch.changes)
+        given = time.perf_counter()
         last = await transactions.commit(last_event.topic, self.partition, self.next)
         parts.store.adopt(self.partition, batch.changes, last)
         self.done = self.next
         for event in events:
             event.ack()
         if not self.closed:
-            parts.waker.fold(self.wakes, batch.dues, batch.wakes)
+            parts.waker.fold(self.wakes, batch, given - began)
         parts.meter.committed(batch, records, folded - began, time.perf_counter() - folded)
 
     def _gather(self) -> tuple[list[Any], list[Any]]:

@@ -17,6 +17,7 @@ from agents.runtime.lanes import Lane, Lanes, StageParts
 from agents.runtime.metrics import Metrics, StageMeter
 from agents.runtime.producers import Transactions, Warm, group_metadata
 from agents.runtime.wakes import Waker
+from agents.runtime.window import Window
 from agents.settings import Settings
 from streams.stage import Stage
 
@@ -44,7 +45,8 @@ class StageRunner:
         self._engine, self._settings, self._metrics = engine, settings, metrics
         self._group: str = engine.conf.id
         self._warm = Warm(settings)
-        self._waker = Waker(stage.name, clock, wakes, metrics, settings.wake_bound)
+        window = Window(settings.wake_bound, settings.wake_ahead_ms / 1000)
+        self._waker = Waker(stage.name, clock, wakes, metrics, window)
         self._ids = [self._transactional_id(partition) for partition in range(partitions)]
         self._warming: asyncio.TimerHandle | None = None
         self._indexing: asyncio.Task[None] | None = None
@@ -65,6 +67,7 @@ class StageRunner:
             partition: Lane(self._parts, partition, self._transactions(partition, metadata), generation)
             for partition in sorted(partitions)
         })  # fmt: skip
+        self._waker.partitions = len(partitions)
         if self._warming is not None:
             self._warming.cancel()
         self._warming = asyncio.get_running_loop().call_later(WARM_AFTER_S, self.warm)

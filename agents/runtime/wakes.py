@@ -1,14 +1,16 @@
 """Due instants of states, and the wakes that follow from them. Derived: rebuilt from the states after each recovery."""
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from confluent_kafka import Producer
 
 from agents.clock import Clock, ClockNotSetError
 from agents.runtime.envelope import Stamp
+from agents.runtime.fold import Batch
 from agents.runtime.metrics import Metrics
+from agents.runtime.window import Window
 from schemas.base import Wake
 from schemas.codec import encode
 
@@ -85,26 +87,30 @@ class LaneWakes:
 class Waker:
     """Writes the wakes of one stage.
 
-    `bound`: wakes of a partition written and not yet folded, so that a storm of deadlines never stands in the way of
+    `window`: wakes of a partition written and not yet folded, so that a storm of deadlines never stands in the way of
     what citizens send.
     """
 
-    def __init__(self, stage: str, clock: Clock, producer: Producer, metrics: Metrics, bound: int) -> None:
-        self._clock, self._producer, self._bound = clock, producer, bound
+    def __init__(self, stage: str, clock: Clock, producer: Producer, metrics: Metrics, window: Window) -> None:
+        self._clock, self._producer, self.window = clock, producer, window
+        self.partitions = 1
+        """Of the stage, that this worker folds at present."""
         self._stamp = Stamp(stage)
         self._stage = stage.encode()
         self._written = metrics.wakes.labels(stage)
         self._lateness = metrics.lateness.labels(stage)
 
-    def fold(self, lane: LaneWakes, dues: Iterable[tuple[int, bytes]], wakes: int) -> None:
-        """Take note of a committed batch: its new due instants, and how many wakes were in it."""
-        for due, key in dues:
+    def fold(self, lane: LaneWakes, batch: Batch, seconds: float) -> None:
+        """Take note of a committed batch: its new due instants, its wakes, and how long the worker was busy with it."""
+        for due, key in batch.dues:
             lane.index.note(due, key)
-        lane.out = max(0, lane.out - wakes)  # a repeat may come from an earlier owner
+        lane.out = max(0, lane.out - batch.wakes)  # a repeat may come from an earlier owner
+        if batch.wakes:
+            self.window.folded(batch.records, seconds, self.partitions)
         self.fire(lane)
 
     def fire(self, lane: LaneWakes) -> None:
-        """Write what is due, as far as the bound allows; what is left follows when these are folded."""
+        """Write what is due, as far as the window allows; what is left follows when these are folded."""
         if not lane.complete:
             return
         try:
@@ -115,7 +121,7 @@ class Waker:
         if earliest is None or earliest > now:
             lane.fired_to = now
             return
-        taken, all_taken = lane.index.take(now, self._bound - lane.out, lane.due_of)
+        taken, all_taken = lane.index.take(now, self.window.most - lane.out, lane.due_of)
         for due, key in taken:
             self._write(lane, key, due)
         if taken:

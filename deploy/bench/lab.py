@@ -1,4 +1,4 @@
-"""A broker on one core and, on another, the process that is measured; topics of a deployment and their readers."""
+"""A broker and the processes that are measured, apart or on the same two cores; topics of a deployment."""
 
 import os
 import sys
@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from agents.kafka_admin import connected, specs
 from agents.positions import Place, committed, onlooker
-from agents.runtime.changelogs import CHANGELOG, COMING
+from agents.runtime.changelogs import CHANGELOG, COMING, when_there
 from agents.runtime.producers import client_config, give, producer_config
 from agents.settings import Settings
 from deploy.bench import tally
-from deploy.bench.meter import cores, cpu_s, on_core
+from deploy.bench.meter import cores, cpu_s, on_cores
 from deploy.fleet.service import Service
 from deploy.local.kafka import KafkaCluster
 from deploy.local.ports import PortLease
@@ -59,38 +59,50 @@ class Seen(NamedTuple):
 
 
 class Lab:
-    """`with Lab(home) as lab`: Kafka and the topics, nothing else; `begin` (UTC ms) is where simulated time stands.
+    """`with Lab(home, begin) as lab`: Kafka and the topics, nothing else.
 
-    A broker that is not `lasting` starts sooner and costs more: for a trial. A `bare` one has the clock's topic only.
+    `begin` (UTC ms) is where simulated time stands; the broker has one core then, and what is measured another. None
+    leaves time to the machine's clock, and both cores to all: then times by the clock are what is measured. A broker
+    that is not `lasting` starts sooner and costs more: for a trial. A `bare` one has the clock's topic only.
     """
 
     def __init__(
-        self, home: Path, begin: int, *, partitions: int = PARTITIONS, lasting: bool = True, bare: bool = False
+        self,
+        home: Path,
+        begin: int | None,
+        *,
+        partitions: int = PARTITIONS,
+        workers: int = 1,
+        lasting: bool = True,
+        bare: bool = False,
     ) -> None:
         self.home, self._begin, self.partitions, self.lasting = home.resolve(), begin, partitions, lasting
-        self._bare = bare
-        self.broker_core, self.core = cores()
+        self._workers, self._bare = workers, bare
+        broker, own = cores()
+        both = {broker, own}
+        self._broker_on, self._own = (both, both) if begin is None else ({broker}, {own})
         self._onlookers: dict[str, Consumer] = {}
 
     def __enter__(self) -> Self:
-        self._lease = PortLease(1, PORTS)
+        self._lease = PortLease(self._workers, PORTS)
         try:
-            with on_core(self.broker_core):
+            with on_cores(self._broker_on):
                 self.kafka = KafkaCluster(self.home / "kafka", heap_mb=HEAP_MB, lasting=self.lasting).start()
         except BaseException:
             self._lease.release()
             raise
         self._before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {self.broker_core})
+        os.sched_setaffinity(0, self._broker_on)
         self.settings = Settings(
-            kafka=self.kafka.bootstrap, partitions=self.partitions, replication=1, clock="simulated"
+            kafka=self.kafka.bootstrap, partitions=self.partitions, replication=1, clock=self._clock
         )
         self.admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 2})
         with connected(self.kafka.bootstrap, START_S) as admin:
             wanted = specs(departments(), partitions=self.partitions, replication=1, expire=False)
             admin.apply({CLOCK: wanted[CLOCK]} if self._bare else wanted)
-        # nothing falls due while it is measured: both sides see the same records and no others
-        self.tell_time(self._begin)
+        if self._begin is not None:
+            # nothing falls due while it is measured: both sides see the same records and no others
+            self.tell_time(self._begin)
         return self
 
     def __exit__(
@@ -102,13 +114,17 @@ class Lab:
         self.kafka.stop()
         self._lease.release()
 
+    @property
+    def _clock(self) -> Literal["wall", "simulated"]:
+        return "wall" if self._begin is None else "simulated"
+
     def tell_time(self, at: int) -> None:
         """Move simulated time on (UTC ms)."""
         self.write(CLOCK, [(b"clock", encode(Wake("clock", at, at)), at)])
 
     def write(self, topic: str, records: Iterable[tuple[bytes, bytes, int]], **config: Any) -> int:
         """Write key, value and timestamp of each record; answers how many, when Kafka has them all."""
-        with on_core(self.core):  # nothing is measured meanwhile, and a broker that has just started needs its own
+        with on_cores(self._own):  # nothing is measured meanwhile, and a broker that has just started needs its own
             return self._write(topic, records, config)
 
     def _write(self, topic: str, records: Iterable[tuple[bytes, bytes, int]], config: dict[str, Any]) -> int:
@@ -132,16 +148,20 @@ class Lab:
         self.admin.create_topics([wanted], operation_timeout=ASK_S)[name].result(ASK_S)
         return name
 
-    def worker(self, prefix: str, role: str) -> Service:
-        """The product's worker, not started yet; its group is `<prefix>-<role>`."""
-        return self.endpoint(prefix, "deploy.cli", "worker", role)
+    def worker(self, prefix: str, role: str, *, number: int = 0, instance: str = "") -> Service:
+        """The product's worker, not started yet; its group is `<prefix>-<role>`, `number` tells it from its fellows."""
+        name = f"{prefix}-{number}" if number else prefix
+        return self._serving(name, prefix, number, {"NIVARAN_INSTANCE": instance}, "deploy.cli", "worker", role)
 
     def endpoint(self, prefix: str, *named: str) -> Service:
         """A module with a worker's endpoints, not started yet."""
-        folder, port = self.home / prefix, self._lease.ports[0]
+        return self._serving(prefix, prefix, 0, {}, *named)
+
+    def _serving(self, name: str, prefix: str, number: int, more: Mapping[str, str], *named: str) -> Service:
+        folder, port = self.home / name, self._lease.ports[number]
         command = (sys.executable, "-X", f"bench={folder}", "-m", *named)
-        environ = self._environ() | {"NIVARAN_GROUP_PREFIX": prefix, "NIVARAN_HTTP_PORT": str(port)}
-        return Service(prefix, folder, command, port, environ, "/readyz")
+        environ = self._environ() | {"NIVARAN_GROUP_PREFIX": prefix, "NIVARAN_HTTP_PORT": str(port), **more}
+        return Service(name, folder, command, port, environ, "/readyz")
 
     def program(self, name: str, module: str, *arguments: str, python: str = sys.executable) -> Service:
         """Another program on the same topics; it has no endpoints."""
@@ -154,13 +174,13 @@ class Lab:
             "NIVARAN_KAFKA": self.kafka.bootstrap,
             "NIVARAN_PARTITIONS": str(self.partitions),
             "NIVARAN_REPLICATION": "1",
-            "NIVARAN_CLOCK": "simulated",
+            "NIVARAN_CLOCK": self._clock,
             **PATIENT,
         }
 
     def start(self, service: Service) -> int:
         """Start it on the core that is measured; answers its process id."""
-        with on_core(self.core):
+        with on_cores(self._own):
             service.start()
         deadline = time.monotonic() + START_S
         while (pid := service.process.pid) is None:
@@ -168,6 +188,33 @@ class Lab:
                 raise BenchError(f"{service.name} did not start:\n{service.process.tail()}")
             time.sleep(LOOK_S)
         return pid
+
+    def ready(self, service: Service) -> None:
+        """Wait until it says that it is ready."""
+        deadline = time.monotonic() + START_S
+        while not service.ready:
+            if service.process.ended_with is not None:
+                raise BenchError(f"{service.name} ended:\n{service.process.tail()}")
+            if time.monotonic() > deadline:
+                raise BenchError(f"{service.name} is not ready after {START_S:.0f} s:\n{service.process.tail()}")
+            time.sleep(LOOK_S)
+
+    def taken(self, group: str, topic: str, within: float) -> None:
+        """Wait until the group has committed all that stands in `topic` now."""
+        end, deadline = sum(self.ends([topic]).values()), time.monotonic() + within
+        while (done := self.committed(group, topic)) < end:
+            if time.monotonic() > deadline:
+                raise BenchError(f"void: {end - done} records of {topic} are not taken after {within:.0f} s")
+            time.sleep(LOOK_S)
+
+    def pass_over(self, group: str, topic: str) -> None:
+        """Let a group that has no member begin at the present end of `topic`."""
+        consumer = Consumer({**client_config(self.settings), "group.id": group})
+        places = [TopicPartition(*place, offset) for place, offset in self.ends([topic]).items()]
+        try:
+            when_there(lambda: consumer.commit(offsets=places, asynchronous=False), ASK_S)
+        finally:
+            consumer.close()
 
     def ends(self, topics: Iterable[str]) -> dict[Place, int]:
         """The next offset to be written of every partition."""

@@ -5,6 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean, median
@@ -136,10 +137,10 @@ def cores() -> tuple[int, int]:
 
 
 @contextmanager
-def on_core(core: int) -> Iterator[None]:
-    """Let this thread, and the processes it starts meanwhile, run on one core only."""
+def on_cores(wanted: AbstractSet[int]) -> Iterator[None]:
+    """Let this thread, and the processes it starts meanwhile, run on these cores only."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, wanted)
     try:
         yield
     finally:

@@ -46,6 +46,16 @@ OPTIONS: Final[dict[str, Option]] = {
     "seconds": _option("--seconds", click.FloatRange(0.5, 3600), 20.0, "Of load counted in each run"),
     "partitions": _option("--partitions", click.IntRange(1, 64), 4, "Of every topic a stage reads"),
     "states": _option("--states", click.IntRange(1_000, 20_000_000), 1_000_000, "In the changelog"),
+    "due": _option("--due", click.IntRange(1_000, 10_000_000), (200_000,), "Cases that fall due at one instant"),
+    "kills": _option(
+        "--kill kills", click.IntRange(0, 20), 0, "Once more with the first number of cases, the worker killed so often"
+    ),
+    "intake": _option(
+        "--intake",
+        click.FloatRange(1, 5000),
+        None,
+        "Registrations a second meanwhile; else 500 of a storm, 100 of pauses",
+    ),
     "runs": _option("--runs", click.IntRange(1, 20), 5, "Of each kind, in turn; a single run is a trial"),
     "seed": _option("--seed", int, 1, "Of the simulated helpline"),
 }

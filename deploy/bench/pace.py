@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple, Protocol, Self
 
 import aiohttp
@@ -15,8 +15,12 @@ from agents.gateway.records import Identity, complaint
 from agents.runtime.envelope import Stamp
 from agents.settings import Settings
 from deploy.bench.lab import BenchError
+from schemas.base import Record
 from schemas.codec import encode
-from schemas.topics import INTAKE_SUBMITTED
+from schemas.intake import Submitted
+from schemas.topics import CASE_COMMANDS, INTAKE_SUBMITTED
+from streams.intake.stage import INTAKE
+from streams.stage import Origin
 
 LEAD_S: Final = 0.5
 CONNECTIONS: Final = 256
@@ -97,18 +101,23 @@ class Log:
             raise BenchError(f"not everything was written: {self._errors[0]}")
 
     async def send(self, key: str, body: dict[str, Any]) -> str:
-        now = round(time.time() * 1000)
-        submitted, faults = complaint(body, key, now, self._identity)
-        if submitted is None:
-            raise BenchError(f"the gateway would not take the body: {faults}")
-        subject = submitted.citizen.encode()
-        headers = self._stamp(submitted, f"submitted-{submitted.case}".encode(), subject, submitted.at, None)
-        self._producer.produce(
-            INTAKE_SUBMITTED, encode(submitted), subject, headers=headers, timestamp=now, on_delivery=self._report
-        )
+        submitted = self._submitted(key, body)
+        self._write(INTAKE_SUBMITTED, submitted, submitted.citizen, submitted)
         return submitted.case
 
-    def _report(self, error: Any, _message: Any) -> None:
+    def _submitted(self, key: str, body: dict[str, Any]) -> Submitted:
+        submitted, faults = complaint(body, key, round(time.time() * 1000), self._identity)
+        if submitted is None:
+            raise BenchError(f"the gateway would not take the body: {faults}")
+        return submitted
+
+    def _write(self, topic: str, record: Record, key: str, of: Submitted) -> None:
+        subject = key.encode()
+        headers = self._stamp(record, f"submitted-{of.case}".encode(), subject, of.at, None)
+        report = self._report
+        self._producer.produce(topic, encode(record), subject, headers=headers, timestamp=of.at, on_delivery=report)
+
+    def _report(self, error: Any, message: Any) -> None:  # noqa: ARG002 - what is written is for those who note places
         if error is not None:
             self._errors.append(error)
 
@@ -117,8 +126,32 @@ class Log:
             self._producer.poll(POLL_S)
 
 
+class Registrations(Log):
+    """The commands that intake would make of the same submissions, straight onto the topic of the case stage."""
+
+    def __init__(self, settings: Settings, identity: Identity) -> None:
+        super().__init__(settings, identity)
+        self.partitions: dict[str, int] = {}
+        """Case -> the partition its command is in."""
+
+    async def send(self, key: str, body: dict[str, Any]) -> str:
+        submitted = self._submitted(key, body)
+        for output in INTAKE.step(None, submitted, Origin(INTAKE_SUBMITTED, 0, 0, submitted.at)).outputs:
+            if output.topic == CASE_COMMANDS:
+                self._write(output.topic, output.value, output.key, submitted)
+        return submitted.case
+
+    def _report(self, error: Any, message: Any) -> None:
+        super()._report(error, message)
+        self.partitions[message.key().decode()] = message.partition()
+
+
 async def paced(
-    way: Way, bodies: Sequence[Mapping[str, Any]], rate: float, run: str, note: Callable[[Sent], None]
+    way: Way,
+    bodies: Iterable[Mapping[str, Any]],
+    rate: float,
+    run: str,
+    note: Callable[[Sent], None] = lambda _: None,
 ) -> list[Sent]:
     """Send `rate` a second, each at its own instant whatever became of those before; returns when all are accepted.
 

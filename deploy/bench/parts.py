@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from deploy.bench import door, drain, flow, latency, recovery, shuffle, timers
+from deploy.bench import door, drain, flow, latency, pauses, recovery, shuffle, storm, timers
 from deploy.bench.report import Report
-from deploy.bench.reports import case_report, door_report, latency_report, recovery_report
+from deploy.bench.reports import case_report, door_report, latency_report, pauses_report, recovery_report, storm_report
 from deploy.bench.reports_flow import flow_report
 from deploy.bench.reports_jobs import shuffle_report, timers_report
 
@@ -103,6 +103,44 @@ PARTS: Final = (
         \b
         Example:
           nivaran bench recovery --states 100000 --runs 1
+        """,
+    ),
+    Part(
+        "storm",
+        ("due", "kills", "intake", "runs", "seed"),
+        20,
+        storm.measure,
+        storm_report,
+        """Let cases fall due all at once, and time each escalation until a reader of committed records sees it.
+
+        Broker, `worker case`, reader and load share two cores; the clock is the machine's. Registrations go on at a
+        steady rate in an open loop, as intake writes them, and are timed from their intended sending. An escalation
+        that is missing or comes twice makes the run void.
+
+        Exit code: 0 measured; 1 void, or a process ended or got stuck; 2 wrong usage.
+
+        \b
+        Example:
+          nivaran bench storm --due 200000 --kill 2 --runs 1
+        """,
+    ),
+    Part(
+        "pauses",
+        ("intake", "runs", "seed"),
+        8,
+        pauses.measure,
+        pauses_report,
+        """Let workers join, leave, die and be restarted, and tell the longest wait of a registration meanwhile.
+
+        Two and three of `worker case` share four partitions, once with dynamic membership, once with static. Broker,
+        workers, reader and load share two cores. NIVARAN_SESSION_TIMEOUT and other settings of the environment reach
+        them.
+
+        Exit code: 0 measured; 1 void, or a process ended or got stuck; 2 wrong usage.
+
+        \b
+        Example:
+          nivaran bench pauses --runs 3
         """,
     ),
     Part(

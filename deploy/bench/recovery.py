@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from deploy.bench import mix, tally
-from deploy.bench.lab import START_S, BenchError, Lab
+from deploy.bench.lab import BenchError, Lab
 from deploy.bench.meter import MIB, Load, Spread, cpu_s, load, memory, spread
 from deploy.bench.scrape import scraped
 from deploy.bench.table import fill
@@ -22,7 +22,6 @@ from streams.case.state import Case
 from streams.stage import Origin
 
 ANSWER_S: Final = 30.0
-LOOK_S: Final = 0.1
 ASKED: Final = 500
 """Cases that are asked for afterwards, so that a table restored wrongly is not called fast."""
 Tell = Callable[[str], None]
@@ -105,12 +104,7 @@ def _start(lab: Lab, prefix: str, states: int, known: dict[str, Case]) -> Start:
     began = time.monotonic()
     pid = lab.start(service)
     try:
-        while not service.ready:
-            if service.process.ended_with is not None:
-                raise BenchError(f"{service.name} ended:\n{service.process.tail()}")
-            if time.monotonic() - began > START_S:
-                raise BenchError(f"{service.name} is not ready after {START_S:.0f} s:\n{service.process.tail()}")
-            time.sleep(LOOK_S)
+        lab.ready(service)
         ready, cpu, rss = time.monotonic() - began, cpu_s(pid), memory(pid).now
         told = scraped(service.url, CASE.name)
         restoring, indexing = (told[f"nivaran_{name}_seconds_sum"] for name in ("recovery", "indexing"))
@@ -130,12 +124,8 @@ def _ask(lab: Lab, group: str, known: dict[str, Case]) -> None:
     at = max(case.level_at for case in known.values())
     by = Actor("officer", "bench", "bench")
     views = ((case.encode(), encode(View(f"view-{at}-{case}", case, at, by=by)), at) for case in known)
-    written = lab.write(CASE.reads, views)
-    deadline, end = time.monotonic() + ANSWER_S, sum(lab.ends([CASE.reads]).values())
-    while lab.committed(group, CASE.reads) < end:
-        if time.monotonic() > deadline:
-            raise BenchError(f"void: {written} commands are not taken after {ANSWER_S:.0f} s")
-        time.sleep(LOOK_S)
+    lab.write(CASE.reads, views)
+    lab.taken(group, CASE.reads, ANSWER_S)
     found = Counter((m.topic(), m.key(), m.value()) for m in tally.read(lab.kafka.bootstrap, lab.admin, begin))
     expected: Counter[tuple[str, bytes, bytes]] = Counter()
     for message in tally.read(lab.kafka.bootstrap, lab.admin, inputs):

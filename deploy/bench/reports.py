@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from deploy.bench import door, drain, latency, recovery
+from deploy.bench import door, drain, latency, pauses, recovery, storm
 from deploy.bench.meter import machine
 from deploy.bench.report import Report, measured_on
 
@@ -14,6 +14,15 @@ P99_MS: Final = 400.0
 """Target: a complaint's officer has his SMS accepted within it, at `RATE` a second."""
 RESTORED: Final = 400_000
 """Target, records a second."""
+FIRST_S: Final = 1.0
+LAST_S: Final = {200_000: 5.0, 1_000_000: 30.0}
+"""Targets of a storm: first escalation, and the last by how many cases are due at once."""
+MOVED_S: Final = 0.6
+"""Target of a pause where a worker joins or leaves."""
+KILLED_S: Final = 2.0
+"""Target of a pause where a worker dies, beyond the session's time."""
+STORM_P99_MS: Final = 250.0
+"""Target, of registrations meanwhile."""
 
 
 def case_report(result: drain.Result) -> Report:
@@ -148,3 +157,87 @@ def door_report(result: door.Result) -> Report:
     gateway, bare = (side.cpu_us.median for side in result.sides)
     headings = ("", "accepted and durable, /s", "p99 ms", "CPU us/request")
     return Report("door", about, headings, rows, (f"CPU of a request, gateway to bare handler: {gateway / bare:.2f}.",))
+
+
+def pauses_report(result: pauses.Result) -> Report:
+    about = (
+        measured_on(machine(), [run.load for run in result.runs]),
+        (
+            f"The longest wait, seconds, at {result.rate:g} registrations a second; "
+            f"a session lasts {result.session_timeout:g} s, heartbeats and all else are the defaults."
+        ),
+    )
+    rows = tuple(
+        (
+            row.event,
+            str(row.struck_s),
+            "" if row.event == pauses.CALM else str(row.others_s),
+            f"{row.rebalanced} of {len([run for run in result.runs if run.event == row.event])}",
+        )
+        for row in result.rows
+    )
+    headings = ("what happens", "its partitions, s", "the others', s", "others rebalanced, runs")
+    return Report("pauses", about, headings, rows, tuple(_pause_targets(result)))
+
+
+def _pause_targets(result: pauses.Result) -> Iterator[str]:
+    for row in result.rows:
+        longest = max(row.struck_s.median, row.others_s.median)
+        if row.event in pauses.MOVES:
+            yield f"{row.event}: {longest:.2f} s, target under {MOVED_S}: {_yes(longest < MOVED_S)}."
+        elif row.event == pauses.KILL:
+            most = result.session_timeout + KILLED_S
+            yield f"{row.event}: {longest:.1f} s, target the session and {KILLED_S:.0f} s: {_yes(longest <= most)}."
+        elif row.event in pauses.ALONE:
+            yield f"{row.event}: the others see no rebalance: {_yes(not row.rebalanced)}."
+
+
+def storm_report(result: storm.Result) -> Report:
+    about = (
+        measured_on(machine(), [run.load for run in result.runs]),
+        (
+            f"One escalation writes {result.records:g} records, {result.bytes_each:,.0f} bytes together, and a state. "
+            f"Registrations meanwhile: {result.rate:g}/s. Every escalation was seen once in every run."
+        ),
+    )
+    rows = tuple(
+        (
+            f"{row.cases:,}" + (f", {row.kills} kills" if row.kills else ""),
+            str(row.first_s),
+            str(row.half_s),
+            str(row.last_s),
+            str(row.p50),
+            str(row.p99),
+            str(row.most),
+            str(row.calm_p99),
+            str(row.worker_cpu_us),
+            str(row.kafka_cpu_us),
+        )
+        for row in result.rows
+    )
+    headings = (
+        "due at once", "first, s", "half, s", "last, s", "intake p50, ms", "p99", "longest", "p99 before",
+        "worker CPU us/escalation", "Kafka's",
+    )  # fmt: skip
+    used = tuple(
+        f"{run.cases:,} due at once, {run.kills} kills: cores used {_cores(run.cores)}; "
+        f"{run.meanwhile.sent:,} registrations meanwhile" + (f"; {run.effort}." if run.effort else ".")
+        for run in result.runs
+    )
+    return Report("storm", about, headings, rows, (*_storm_targets(result), *used))
+
+
+def _storm_targets(result: storm.Result) -> tuple[str, ...]:
+    """The verdict on storms without kills."""
+    lines = []
+    for row in result.rows:
+        if row.kills:
+            continue
+        first, last, p99 = row.first_s.median, row.last_s.median, row.p99.median
+        wanted = LAST_S.get(row.cases)
+        told = "" if wanted is None else f"; last {last:.1f} s, target {wanted:.0f}: {_yes(last <= wanted)}"
+        lines.append(
+            f"{row.cases:,} due at once: first {first:.2f} s, target {FIRST_S:.0f}: {_yes(first <= FIRST_S)}{told}; "
+            f"intake p99 {p99:.0f} ms, target under {STORM_P99_MS:.0f}: {_yes(p99 < STORM_P99_MS)}."
+        )
+    return tuple(lines)

@@ -19,6 +19,7 @@ from agents.runtime.metrics import Metrics, StageMeter
 from agents.runtime.producers import Transactions
 from agents.runtime.wakes import Waker
 from agents.runtime.watchdog import Watchdog
+from agents.runtime.window import Window
 from agents.settings import Settings
 from tests.agents.records import raw
 from tests.live.toy import Add, toy
@@ -46,7 +47,9 @@ class NeverAnswers:
 def lane(limit: float) -> Lane:
     metrics, settings, clock = Metrics(), Settings(), WallClock()
     store: Any = SimpleNamespace(part=lambda _: {})
-    waker = Waker("toy", clock, producers.idempotent(settings, producers.OnError()), metrics, 10)
+    waker = Waker(
+        "toy", clock, producers.idempotent(settings, producers.OnError()), metrics, Window(bound=10, within=1.0)
+    )
     parts = StageParts(
         Fold(toy("t"), "g"), store, "g-toy-changelog", waker, StageMeter(metrics, "toy", clock), settings
     )

@@ -4,6 +4,7 @@ Then read the changed code beside our override, run the chaos with several seeds
 """
 
 import asyncio
+import dataclasses
 import hashlib
 import inspect
 import re
@@ -15,11 +16,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import faust.stores
+import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher, subscription_state
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.app.base import App
 from faust.stores import base
 from faust.tables import TableManager
@@ -267,3 +269,9 @@ def test_recovery_and_tables_make_ours() -> None:
     assert issubclass(SafeRecovery, Recovery)
     manager = SafeTableManager.__new__(SafeTableManager)
     assert manager._recovery is None
+
+
+def test_the_record_that_stands_for_aiokafka_s_own_has_its_fields_in_its_order() -> None:
+    theirs = [field.name for field in dataclasses.fields(ConsumerRecord)]
+    assert [field.name for field in msgspec.structs.fields(transport.Fetched)] == theirs
+    assert fetcher.ConsumerRecord is transport.Fetched

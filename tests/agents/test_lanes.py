@@ -12,6 +12,7 @@ from agents.runtime.lanes import INDEXED_AT_ONCE, Lane, StageParts
 from agents.runtime.metrics import Metrics, StageMeter
 from agents.runtime.store import Store
 from agents.runtime.wakes import Waker
+from agents.runtime.window import Window
 from agents.settings import Settings
 from schemas.base import Wake
 from streams.stage import Stage, Step
@@ -42,7 +43,7 @@ def stored(due: int | None) -> bytes:
 
 def lane_over(states: dict[bytes, bytes]) -> Lane:
     clock, metrics = SimulatedClock("nowhere:1"), Metrics()
-    waker = Waker(STAGE.name, clock, cast("Any", None), metrics, bound=10)
+    waker = Waker(STAGE.name, clock, cast("Any", None), metrics, Window(bound=10, within=1.0))
     parts = StageParts(
         Fold(STAGE, "group"),
         cast("Store", Held(states)),

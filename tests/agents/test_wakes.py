@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.clock import SimulatedClock
+from agents.runtime.fold import Batch
 from agents.runtime.metrics import Metrics
 from agents.runtime.wakes import DueIndex, LaneWakes, Waker
+from agents.runtime.window import Window
 
 
 def index_of(dues: dict[bytes, int]) -> DueIndex:
@@ -66,7 +68,7 @@ class Written:
 
 def waker(bound: int = 100) -> tuple[Waker, SimulatedClock, Written]:
     clock, written = SimulatedClock("nowhere:1"), Written()
-    return Waker("toy", clock, written, Metrics(), bound), clock, written
+    return Waker("toy", clock, written, Metrics(), Window(bound, within=1.0)), clock, written
 
 
 def test_with_simulated_time_a_wake_says_the_instant_that_was_due_not_where_the_clock_leapt_to() -> None:
@@ -88,7 +90,7 @@ def test_nothing_is_written_before_the_instants_of_all_states_are_known() -> Non
     lane = LaneWakes("t.in.v1", 2, {b"a": 1000}.get, index_of({b"a": 1000}), complete=False)
     clock.moved(2000)
     fires.fire(lane)
-    fires.fold(lane, [], 0)
+    fires.fold(lane, Batch(), 0.0)
     assert (written.records, lane.fired_to) == ([], -1)
     lane.complete = True
     fires.fire(lane)
@@ -104,7 +106,7 @@ def test_no_more_wakes_are_out_than_the_bound_and_folding_them_lets_more_follow(
     assert (len(written.records), lane.out, lane.fired_to) == (10, 10, -1)
     fires.fire(lane)
     assert len(written.records) == 10
-    fires.fold(lane, [], 10)
-    fires.fold(lane, [], 10)
+    fires.fold(lane, Batch(records=10, wakes=10), 0.001)
+    fires.fold(lane, Batch(records=10, wakes=10), 0.001)
     assert (len(written.records), lane.fired_to) == (25, 2000)
     assert {record[2] for record in written.records} == dues.keys()

@@ -205,6 +205,8 @@ WRONG = [
     Asked("size --complaints-per-day 0", 2, "--complaints-per-day"),
     Asked("size --complaints-per-day 10 --systems up-1067", 2, "up-1076"),
     Asked("bench recovery --runs 0", 2, "--runs"),
+    Asked("bench storm --due 1", 2, "--due"),
+    Asked("bench pauses --runs 0", 2, "--runs"),
     Asked("profile list --now", 2, "--now"),
     Asked("audit --processes 0", 2, "--processes"),
     Asked("board --district 159", 1, "Redis"),

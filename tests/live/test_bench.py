@@ -88,3 +88,26 @@ def test_timers_fire_that_were_not_cancelled(tmp_path: Path) -> None:
     (run,) = measured(tmp_path, "timers", "--events", "2400")["runs"]
     assert (run["auctions"], run["fired"]) == (500, 100)
     assert run["last_s"] > 0
+
+
+def test_cases_due_at_once_are_escalated_once_each_though_the_worker_is_killed(tmp_path: Path) -> None:
+    found = measured(tmp_path, "storm", "--due", "3000", "--kill", "1", "--intake", "50")
+    assert [(run["cases"], run["kills"]) for run in found["runs"]] == [(3000, 0), (3000, 1)]
+    for run in found["runs"]:
+        assert 0 < run["first_s"] <= run["half_s"] <= run["last_s"]
+        assert run["meanwhile"]["sent"] > 0
+        assert run["worker_cpu_us"] > 0
+    assert found["records"] > 1
+
+
+def test_what_complaints_wait_while_workers_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIVARAN_SESSION_TIMEOUT", "3")
+    found = measured(tmp_path, "pauses", "--intake", "40")
+    assert found["session_timeout"] == 3
+    pauses = {run["event"]: run for run in found["runs"]}
+    assert len(pauses) == 6
+    assert not pauses["nothing happens"]["rebalanced"]
+    for event in ("a worker joins", "a worker leaves (SIGTERM)", "a worker dies (kill -9)"):
+        assert pauses[event]["rebalanced"]
+    assert pauses["a worker dies (kill -9)"]["struck_s"] > 1  # nobody knows before its session ends
+    assert all(run["struck_s"] > 0 for run in pauses.values())
