@@ -6,7 +6,6 @@ instructions and writes down each process's sum.
 
 import gc
 import os
-import sys
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -59,7 +58,8 @@ def main() -> None:
     if child == 0:
         os.write(1, f"{fold(given)}\n".encode())
         os._exit(0)
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    # leaving as the child does: to take down what was loaded is no part of either
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 if __name__ == "__main__":
