@@ -16,7 +16,8 @@ from streams.driver import Written
 from streams.profiles.load import profile
 from streams.topology import STAGES
 from tests.instructions.fold import INPUT, Line
-from tests.instructions.measure import TOLERANCE, build, figures, measure, write
+from tests.instructions.measure import TOLERANCE, build, figures, measure, parts, write
+from tests.instructions.parts import PARTS
 
 SEED: Final = 7
 SCALE: Final = 0.002
@@ -43,7 +44,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.instructions", description=__doc__)
     parser.add_argument("--renew", action="store_true", help="write the figure of this build of Python")
     parser.add_argument("--input", action="store_true", help="make the input anew; every figure has to be renewed then")
+    parser.add_argument("--parts", action="store_true", help="where the case stage's instructions go, as a table")
     asked = parser.parse_args()
+    if asked.parts:
+        print("\n".join(f"| {PARTS[name]} | {each:,.0f} |" for name, each in parts().items()))
+        return
     if asked.input:
         INPUT.write_bytes(msgspec.json.Encoder().encode_lines(make()))
     found, kept = measure(), figures().get(build())

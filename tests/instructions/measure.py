@@ -52,14 +52,30 @@ def write(figure: Figure) -> None:
 
 
 def measure() -> Figure:
-    """Raises RuntimeError with the reason where the fold fails."""
+    """What the fold takes; raises RuntimeError with the reason where it fails."""
+    said, sums = _counted("tests.instructions.fold")
+    if len(sums) != 2:
+        raise RuntimeError(f"a parent and a child were to be counted, not {len(sums)} processes")
+    return Figure(max(sums.values()) - min(sums.values()), int(said))
+
+
+def parts() -> dict[str, float]:
+    """Instructions a command by part of the case stage's work, see `parts.py`; raises RuntimeError."""
+    said, sums = _counted("tests.instructions.parts")
+    *children, (parent, commands) = (line.split() for line in said.splitlines())
+    found = {part: (sums[child] - sums[parent]) / int(commands) for child, part in children}
+    beside = found.pop("nothing")
+    return {part: each - beside for part, each in found.items()}
+
+
+def _counted(module: str) -> tuple[str, dict[str, int]]:
+    """What the program said, and the instructions of each of its processes by id."""
     command = [
         "valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null",
-        sys.executable, "-m", "tests.instructions.fold",
+        sys.executable, "-m", module,
     ]  # fmt: skip
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
-    sums = [int(each.replace(",", "")) for _, each in _SUM.findall(done.stderr)]
-    if done.returncode or len(sums) != 2:
-        raise RuntimeError(f"the fold could not be counted:\n{done.stderr[-2000:]}")
-    return Figure(max(sums) - min(sums), int(done.stdout))
+    if done.returncode:
+        raise RuntimeError(f"{module} could not be counted:\n{done.stderr[-2000:]}")
+    return done.stdout, {process: int(each.replace(",", "")) for process, each in _SUM.findall(done.stderr)}
