@@ -69,13 +69,14 @@ bench: .venv/dev  ## all measurements, on a quiet machine: docs/benchmarks.md, a
 	@$(BIN)/nivaran bench all --write docs/benchmarks.md --costs deploy/sizing/measured.json $(ARGS)
 	@$(BIN)/python -m deploy.sizing.publish
 
-# promtool, amtool and their servers: installed where that is allowed; checks that need them say so when they are left out
+# promtool, amtool and their servers; valgrind, which counts instructions: installed where that is allowed; checks that
+# need them say so when they are left out
 tools:
-	@missing=; for tool in promtool amtool; do command -v $$tool >/dev/null || missing=yes; done; \
+	@missing=; for tool in promtool amtool valgrind; do command -v $$tool >/dev/null || missing=yes; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing prometheus and prometheus-alertmanager"; \
+		echo "installing prometheus, prometheus-alertmanager and valgrind"; \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager; } >.venv/tools.log 2>&1 \
+			apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager valgrind; } >.venv/tools.log 2>&1 \
 			|| { tail -n 3 .venv/tools.log >&2; [ -z "$${CI:-}" ]; }; \
 	fi
 

@@ -53,18 +53,20 @@ PendencyReason = Literal[
 ]  # fmt: skip
 
 
-class Record(Struct, frozen=True, omit_defaults=True, tag_field="type"):
+# gc=False here and in the states of stages: what is frozen holds nothing that could lead back to it, and a stream makes
+# so many of these that looking for cycles among them costs more than making them
+class Record(Struct, frozen=True, omit_defaults=True, tag_field="type", gc=False):
     """A value on a topic: UTF-8 JSON whose `type` names it and its version."""
 
 
-class Place(Struct, frozen=True, omit_defaults=True):
+class Place(Struct, frozen=True, omit_defaults=True, gc=False):
     """Where it happened: LGD district code, and codes of smaller units by kind (`block`, `tehsil`, `thana`, ...)."""
 
     district: Annotated[int, Meta(ge=0, description="Local Government Directory code of the district")]
     units: dict[Slug, Code] = {}
 
 
-class Actor(Struct, frozen=True, omit_defaults=True):
+class Actor(Struct, frozen=True, omit_defaults=True, gc=False):
     """Who acted: role, and where it is an officer or a delegate, the office and an opaque officer id."""
 
     role: Role
@@ -72,7 +74,7 @@ class Actor(Struct, frozen=True, omit_defaults=True):
     officer: Annotated[str, Meta(max_length=64)] | None = None
 
 
-class Recording(Struct, frozen=True):
+class Recording(Struct, frozen=True, gc=False):
     """A call recording by reference: never the audio, never a public address."""
 
     store: Slug
@@ -82,7 +84,7 @@ class Recording(Struct, frozen=True):
     duration_ms: Count
 
 
-class Attachment(Struct, frozen=True, omit_defaults=True):
+class Attachment(Struct, frozen=True, omit_defaults=True, gc=False):
     """A picture, voice message or paper by reference: never the file, never a public address.
 
     `store` is the keeper that the operator knows, `ref` its own name of the file there, such as a media id.
@@ -100,7 +102,7 @@ class Attachment(Struct, frozen=True, omit_defaults=True):
 Attachments = Annotated[tuple[Attachment, ...], Meta(max_length=MOST_ATTACHMENTS)]
 
 
-class Because(Struct, frozen=True):
+class Because(Struct, frozen=True, gc=False):
     """Why a fact holds: the rule that decided it, the policy version in force, the record that caused it."""
 
     rule: Slug

@@ -31,15 +31,15 @@ def tag(record: Record | type[Record]) -> str:
 
 def iso(at: int) -> str:
     """Milliseconds since the epoch, as RFC 3339 in UTC."""
-    day, rest = divmod(at, 86_400_000)
-    second, milliseconds = divmod(rest, 1000)
-    return f"{_day(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.{milliseconds:03d}Z"
+    hour, rest = divmod(at, 3_600_000)
+    # one format of three numbers takes less than half of what three of an f-string take
+    return "%s:%02d:%02d.%03dZ" % (_hour(hour), rest // 60_000, rest // 1000 % 60, rest % 1000)  # noqa: UP031
 
 
 @lru_cache(maxsize=1024)
-def _day(number: int) -> str:
-    """The date; every record has an instant, and what is written together has few dates."""
-    return datetime.fromtimestamp(number * 86_400, UTC).strftime("%Y-%m-%d")
+def _hour(number: int) -> str:
+    """The date and the hour; every record has an instant, and what is written together has few hours."""
+    return datetime.fromtimestamp(number * 3600, UTC).strftime("%Y-%m-%dT%H")
 
 
 def cloudevent(

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from msgspec import Struct
+
 from schemas.base import Record
 
 S = TypeVar("S")
@@ -24,8 +26,8 @@ class Origin(NamedTuple):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-class Output(NamedTuple):
-    """A record to write; `id` is its CloudEvents id: the origin's id and the output's place among its siblings."""
+class Output(Struct, frozen=True, gc=False):
+    """A record to write."""
 
     topic: str
     key: str

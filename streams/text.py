@@ -33,11 +33,12 @@ _NASAL: Final = regex.compile(r"[ङञणनम]्(?=[क-ह])")
 
 GSM_UNITS: Final = (160, 153)
 UCS2_UNITS: Final = (70, 67)
-_GSM: Final = frozenset(
+_GSM_EXTENDED: Final = frozenset("^{}\\[~]|€\f")
+"""Characters of GSM-7 that take two of its places."""
+_GSM: Final = _GSM_EXTENDED.union(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_GSM_EXTENDED: Final = frozenset("^{}\\[~]|€\f")
 
 
 def nfc(text: str) -> str:
@@ -103,8 +104,8 @@ def cut_clusters(text: str, limit: int) -> str:
 
 def segments(text: str) -> int:
     """Parts an SMS is billed as: GSM-7 160 alone or 153 each, else UCS-2 70 alone or 67 each (domain.md D2, stated)."""
-    if all(character in _GSM or character in _GSM_EXTENDED for character in text):
-        length = len(text) + sum(character in _GSM_EXTENDED for character in text)
+    if _GSM.issuperset(text):
+        length = len(text) + sum(map(text.count, _GSM_EXTENDED))
         alone, joined = GSM_UNITS
     else:
         length, (alone, joined) = units(text), UCS2_UNITS

@@ -37,8 +37,9 @@ class Effects:
         """Make the calls of a slice and write their outcomes; raises when one of either fails."""
         began = time.perf_counter()
         for written in await asyncio.gather(*map(self._one, records.records)):
-            topic, key, value, headers, at = written
-            self._producer.produce(topic, value, key, headers=headers, timestamp=at)
+            self._producer.produce(
+                written.topic, written.value, written.key, headers=written.headers, timestamp=written.at
+            )
         left = await asyncio.get_running_loop().run_in_executor(self._thread, self._producer.flush, self._timeout)
         if self._errors.first is not None:
             raise KafkaException(self._errors.first)

@@ -147,10 +147,10 @@ class Fold:
             if written:
                 trace = traceparent(record.headers)
                 cause = f"{prefix}{record.offset}-"
-                for index, (to, subject, value, event_at) in enumerate(written):
-                    name = subject.encode()
-                    headers = stamp(value, f"{cause}{index}".encode(), name, event_at, trace)
-                    outputs.append(Written(to, name, encode(value), headers, at))
+                for index, each in enumerate(written):
+                    name, value = each.key.encode(), each.value
+                    headers = stamp(value, f"{cause}{index}".encode(), name, each.at, trace)
+                    outputs.append(Written(each.topic, name, encode(value), headers, at))
             if refused is not None:
                 self._bury(batch, record, refused, now)
             if type(message) is Wake:

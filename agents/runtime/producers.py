@@ -4,9 +4,10 @@ import asyncio
 import struct
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer, TopicPartition
+from msgspec import Struct
 
 from agents.settings import Settings
 from schemas.codec import Headers
@@ -22,7 +23,7 @@ ROOM_S = 0.05
 """How long a full queue is served before it is tried again."""
 
 
-class Written(NamedTuple):
+class Written(Struct, frozen=True, gc=False):
     """A record ready for the producer; `at` is its timestamp, UTC ms. Its partition follows from its key."""
 
     topic: str
@@ -155,8 +156,8 @@ class Transactions:
         producer = self._producer
         producer.begin_transaction()
         produce = producer.produce
-        for topic, key, value, headers, at in outputs:
-            produce(topic, value, key, headers=headers, timestamp=at)
+        for each in outputs:
+            produce(each.topic, each.value, each.key, headers=each.headers, timestamp=each.at)
         self._last = None
         if changes:
             for key, state in changes[:-1]:

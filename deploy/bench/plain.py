@@ -94,11 +94,11 @@ class Loop:
             before, case = found
         after, outputs, _ = CASE.step(case, self._decode(message.value()), Origin(CASE.reads, partition, offset, at))
         touched[key] = (before, after)
-        for index, (topic, subject, value, event_at) in enumerate(outputs):
-            name = subject.encode()
+        for index, each in enumerate(outputs):
+            name = each.key.encode()
             event_id = f"{CASE.reads}-{partition}-{offset}-{index}".encode()
-            headers = self._stamp(value, event_id, name, event_at, None)
-            self._producer.produce(topic, encode(value), name, headers=headers, timestamp=at)
+            headers = self._stamp(each.value, event_id, name, each.at, None)
+            self._producer.produce(each.topic, encode(each.value), name, headers=headers, timestamp=at)
 
     def _changes(
         self, touched: dict[int, dict[bytes, tuple[Case | None, Case | None]]]

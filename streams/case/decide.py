@@ -81,7 +81,11 @@ def _refusal(turn: Turn, command: c.LinkDuplicate | c.Action) -> str | None:
     row = TABLE[type(command)]
     if turn.case.status not in row.statuses:
         return row.otherwise
-    return next((reason for guard in row.guards if (reason := guard(turn, command)) is not None), None)
+    for guard in row.guards:
+        reason = guard(turn, command)
+        if reason is not None:
+            return reason
+    return None
 
 
 def remember(turn: Turn, command_id: str) -> None:

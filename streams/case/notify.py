@@ -1,6 +1,6 @@
 """Which SMS a fact calls for: a pure projection of decided facts, one and only one per (case, audience, fact)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -43,32 +43,26 @@ TELLS: Final[dict[type[Any], Callable[[Any, Case], Telling]]] = {
 }
 
 
-def messages(fact: e.Event, case: Case, profile: Profile) -> Iterator[SmsRequested]:
+def messages(fact: e.Event, case: Case, profile: Profile) -> list[SmsRequested]:
     """The SMS of one fact; `case` is the case after it. A step without template in the profile sends nothing."""
     tells = TELLS.get(type(fact))
-    if tells is not None:
-        step, to, due_at, office = tells(fact, case)
-        for audience in to:
-            yield from _sms(fact, case, profile, step, audience, due_at, office)
+    if tells is None:
+        return []
+    telling = tells(fact, case)
+    found = [_sms(fact, case, profile, telling, audience) for audience in telling.to]
+    return [sms for sms in found if sms is not None]
 
 
-def _sms(
-    fact: e.Event,
-    case: Case,
-    profile: Profile,
-    step: str,
-    audience: Audience,
-    due_at: int | None,
-    office: str | None = None,
-) -> Iterator[SmsRequested]:
-    language = case.language if audience == "citizen" else profile.languages[0]
+def _sms(fact: e.Event, case: Case, profile: Profile, telling: Telling, audience: Audience) -> SmsRequested | None:
+    step, _, due_at, office = telling
+    citizen = audience == "citizen"
+    language = case.language if citizen else profile.languages[0]
     template = profile.templates.get(f"{step}.{audience}.{language}")
-    if template is None or profile.dlt is None or (audience == "citizen" and case.contact is None):
-        return
+    if template is None or profile.dlt is None or (citizen and case.contact is None):
+        return None
     due = "" if due_at is None else _day(due_at, profile.zone)
     text = filled(template, case=fact.case, due=due, level=str(fact.level))
-    citizen = audience == "citizen"
-    yield SmsRequested(
+    return SmsRequested(
         id=f"{fact.case}-{fact.seq}-{audience}",
         case=fact.case,
         system=fact.system,

@@ -17,7 +17,7 @@ REMEMBERED = 16
 """Command ids kept per case; a case takes about eight commands in its life (domain model, load)."""
 
 
-class Before(Struct, frozen=True, array_like=True):
+class Before(Struct, frozen=True, array_like=True, gc=False):
     """Where the case was before a time-out, should its disposal have been made in time after all."""
 
     level: int
@@ -29,7 +29,7 @@ class Before(Struct, frozen=True, array_like=True):
     """The time-out was counted as a breach."""
 
 
-class Proposal(Struct, frozen=True, array_like=True):
+class Proposal(Struct, frozen=True, array_like=True, gc=False):
     """A report or a special close that waits for a senior office."""
 
     kind: Literal["full", "partial", "special"]
@@ -44,7 +44,7 @@ class Proposal(Struct, frozen=True, array_like=True):
     relief: bool | None = None
 
 
-class Case(Struct, frozen=True, array_like=True):
+class Case(Struct, frozen=True, array_like=True, gc=False):
     """A case, folded. Instants are UTC ms."""
 
     id: CaseId

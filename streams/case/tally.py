@@ -24,54 +24,51 @@ class Entry(NamedTuple):
 Here = tuple[int, str, int, int]
 
 
-def entries(fact: e.Event) -> Iterator[Entry]:
+def entries(fact: e.Event) -> list[Entry]:
     """What one fact counts, where. Cases without a clock are in no SLA table."""
     counts = COUNTS.get(type(fact))
-    if counts is not None:
-        yield from counts(fact, (fact.district, fact.department, fact.level, fact.at))
+    return [] if counts is None else counts(fact, (fact.district, fact.department, fact.level, fact.at))
 
 
-def _routed(fact: e.CaseRouted, here: Here) -> Iterator[Entry]:
-    if fact.due_at is not None:
-        yield Entry(*here, {"received": 1})
+def _routed(fact: e.CaseRouted, here: Here) -> list[Entry]:
+    return [] if fact.due_at is None else [Entry(*here, {"received": 1})]
 
 
-def _transferred(fact: e.CaseTransferred, here: Here) -> Iterator[Entry]:
-    yield Entry(fact.from_district, fact.from_department, fact.level, fact.at, {"left": 1})
-    yield Entry(*here, {"received": 1})
+def _transferred(fact: e.CaseTransferred, here: Here) -> list[Entry]:
+    left = Entry(fact.from_district, fact.from_department, fact.level, fact.at, {"left": 1})
+    return [left, Entry(*here, {"received": 1})]
 
 
-def _moved(fact: e.CaseMarked | e.CaseSentUp | e.CaseSentBack, here: Here) -> Iterator[Entry]:
-    yield Entry(fact.district, fact.department, fact.from_level, fact.at, {"left": 1})
-    yield Entry(*here, {"received": 1})
+def _moved(fact: e.CaseMarked | e.CaseSentUp | e.CaseSentBack, here: Here) -> list[Entry]:
+    left = Entry(fact.district, fact.department, fact.from_level, fact.at, {"left": 1})
+    return [left, Entry(*here, {"received": 1})]
 
 
-def _disposed(fact: e.CaseDisposed, here: Here) -> Iterator[Entry]:
-    if fact.timed:
-        yield Entry(*here, _disposal(fact), fact.age_ms)
+def _disposed(fact: e.CaseDisposed, here: Here) -> list[Entry]:
+    return [Entry(*here, _disposal(fact), fact.age_ms)] if fact.timed else []
 
 
-def _withdrawn(fact: e.EscalationWithdrawn, here: Here) -> Iterator[Entry]:
+def _withdrawn(fact: e.EscalationWithdrawn, here: Here) -> list[Entry]:
     taken_back: Counts = {"escalated_timeout": -1, "defaulters": -1, "left": -1}
     if fact.breach:
         taken_back["breach_by_lapse"] = -1
-    yield Entry(*here[:3], fact.due_at, taken_back)
-    yield Entry(fact.district, fact.department, fact.from_level, fact.due_at, {"received": -1})
+    came = Entry(fact.district, fact.department, fact.from_level, fact.due_at, {"received": -1})
+    return [Entry(*here[:3], fact.due_at, taken_back), came]
 
 
-def _closed(fact: e.CaseClosed, here: Here) -> Iterator[Entry]:
-    if fact.outcome == "satisfaction-unknown":
-        yield Entry(*here, {"closed_unknown": 1})
+def _closed(fact: e.CaseClosed, here: Here) -> list[Entry]:
+    return [Entry(*here, {"closed_unknown": 1})] if fact.outcome == "satisfaction-unknown" else []
 
 
-def _forced(fact: e.ForceClosed, here: Here) -> Iterator[Entry]:
-    if fact.timed:
-        yield Entry(*here, {"forced": 1} if fact.was_disposed else {"forced": 1, "left": 1})
+def _forced(fact: e.ForceClosed, here: Here) -> list[Entry]:
+    if not fact.timed:
+        return []
+    return [Entry(*here, {"forced": 1} if fact.was_disposed else {"forced": 1, "left": 1})]
 
 
-def _graded(fact: e.DisposalGraded, here: Here) -> Iterator[Entry]:
+def _graded(fact: e.DisposalGraded, here: Here) -> list[Entry]:
     district, department, _, at = here
-    yield Entry(district, department, fact.disposed_level, at, {GRADES[fact.grade]: 1})
+    return [Entry(district, department, fact.disposed_level, at, {GRADES[fact.grade]: 1})]
 
 
 def _disposal(fact: e.CaseDisposed) -> Counts:
@@ -83,25 +80,23 @@ def _disposal(fact: e.CaseDisposed) -> Counts:
     return counts
 
 
-def _escalated(fact: e.CaseEscalated, here: Here) -> Iterator[Entry]:
-    below = (fact.district, fact.department, fact.from_level, fact.at)
+def _escalated(fact: e.CaseEscalated, here: Here) -> list[Entry]:
+    # on dissatisfaction it left its level when it was disposed
+    below: Counts = {"escalated_dissatisfied": 1}
     if fact.cause == "time-out":
-        lapsed: Counts = {"escalated_timeout": 1, "left": 1}
+        below = {"escalated_timeout": 1, "left": 1}
         if fact.breach:
-            lapsed["breach_by_lapse"] = 1
-        yield Entry(*below, lapsed)
-    else:
-        # it left its level when it was disposed
-        yield Entry(*below, {"escalated_dissatisfied": 1})
-    yield Entry(*here, {"returned" if fact.from_level == fact.to_level else "received": 1})
+            below["breach_by_lapse"] = 1
+    came: Counts = {"returned" if fact.from_level == fact.to_level else "received": 1}
+    return [Entry(fact.district, fact.department, fact.from_level, fact.at, below), Entry(*here, came)]
 
 
-def _just(**counts: int) -> Callable[[Any, Here], Iterator[Entry]]:
+def _just(**counts: int) -> Callable[[Any, Here], list[Entry]]:
     fixed = cast("Counts", counts)
-    return lambda _, here: iter((Entry(*here, fixed),))
+    return lambda _, here: [Entry(*here, fixed)]
 
 
-COUNTS: Final[dict[type[Any], Callable[[Any, Here], Iterator[Entry]]]] = {
+COUNTS: Final[dict[type[Any], Callable[[Any, Here], list[Entry]]]] = {
     e.CaseRouted: _routed,
     e.CaseTransferred: _transferred,
     e.CaseDisposed: _disposed,
@@ -123,17 +118,20 @@ COUNTS: Final[dict[type[Any], Callable[[Any, Here], Iterator[Entry]]]] = {
 
 def facts(decided: list[e.Event]) -> Iterator[SlaFact]:
     """One record per unit and instant for all facts of a decision."""
-    merged: dict[tuple[int, str, int, int], Counts] = {}
-    disposals: dict[tuple[int, str, int, int], int] = {}
+    merged: dict[Here, Counts] = {}
+    disposals: dict[Here, int] = {}
     for fact in decided:
         for district, department, level, at, counts, disposal_ms in entries(fact):
             unit = (district, department, level, at)
-            total = merged.setdefault(unit, {})
-            for measure, count in counts.items():
-                total[measure] = total.get(measure, 0) + count
+            total = merged.get(unit)
+            merged[unit] = counts if total is None else _added(total, counts)
             if disposal_ms is not None:
                 disposals[unit] = disposal_ms
     for unit, counts in merged.items():
         district, department, level, at = unit
         system = decided[0].system
         yield SlaFact(system, district, department, level, at=at, counts=counts, disposal_ms=disposals.get(unit))
+
+
+def _added(total: Counts, counts: Counts) -> Counts:
+    return total | {measure: total.get(measure, 0) + count for measure, count in counts.items()}

@@ -18,7 +18,7 @@ RECENT_LIMIT: Final = 200
 """Most submissions of one citizen kept at once; beyond it the oldest go, and are not known again (default)."""
 
 
-class Submission(Struct, frozen=True, array_like=True):
+class Submission(Struct, frozen=True, array_like=True, gc=False):
     """One submission that was taken: digests to know it again by, never its text."""
 
     id: str
@@ -31,7 +31,7 @@ class Submission(Struct, frozen=True, array_like=True):
     """It opened the case; otherwise it was linked to another."""
 
 
-class MonthCount(Struct, frozen=True, array_like=True):
+class MonthCount(Struct, frozen=True, array_like=True, gc=False):
     """Cases opened in one system by submissions of one month or day (of the profile's time zone)."""
 
     system: str
@@ -41,7 +41,7 @@ class MonthCount(Struct, frozen=True, array_like=True):
     grain: Grain = "month"
 
 
-class Citizen(Struct, frozen=True, array_like=True):
+class Citizen(Struct, frozen=True, array_like=True, gc=False):
     """State of one citizen token."""
 
     recent: tuple[Submission, ...] = ()

@@ -23,7 +23,7 @@ def unit_key(unit: Unit) -> str:
     return f"{unit.system}|{unit.district}|{unit.department}|{unit.level}"
 
 
-class Tally(Struct, frozen=True, array_like=True):
+class Tally(Struct, frozen=True, array_like=True, gc=False):
     """What one window holds so far."""
 
     start_at: int
@@ -34,7 +34,7 @@ class Tally(Struct, frozen=True, array_like=True):
     histogram: dict[int, int] = {}
 
 
-class Windows(Struct, frozen=True, array_like=True):
+class Windows(Struct, frozen=True, array_like=True, gc=False):
     """A unit's windows that are not closed. All windows that end at or before `closed_at` are."""
 
     system: str

@@ -11,7 +11,7 @@ Phase = Literal["claiming", "waiting", "handed-over", "unknown", "given-up", "ac
 gateway took it and it did not arrive."""
 
 
-class Sms(Struct, frozen=True, array_like=True):
+class Sms(Struct, frozen=True, array_like=True, gc=False):
     """One message. While the gateway does not have it, `request` is kept for the next handover."""
 
     case: str

@@ -19,7 +19,7 @@ KEPT_MS: Final = 7 * DAY_MS
 """How long a day is remembered after its end: as late as an event may be told (default)."""
 
 
-class Day(Struct, frozen=True, array_like=True):
+class Day(Struct, frozen=True, array_like=True, gc=False):
     """A local day and the messages that have their turn on it."""
 
     start_at: int
@@ -27,7 +27,7 @@ class Day(Struct, frozen=True, array_like=True):
     ids: tuple[str, ...]
 
 
-class Turns(Struct, frozen=True, array_like=True):
+class Turns(Struct, frozen=True, array_like=True, gc=False):
     """The days of one citizen's number, in order; whatever the system, they are counted together."""
 
     days: tuple[Day, ...]

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from agents.runtime.fold import Fold, StateUnreadableError
+from agents.runtime.producers import Written
 from schemas.base import Wake
 from schemas.codec import cloudevent, encode
 from tests.agents.records import Raw, raw
@@ -23,7 +24,7 @@ def test_outputs_carry_the_id_of_their_cause_its_timestamp_and_its_trace() -> No
     batch = fold(raw(Add(8, 5), offset=41, timestamp=9000, headers=(("traceparent", trace),)))
     [written] = batch.outputs
     value = Added(8, 1, 5, "t.in.v1/3/41")
-    assert written == (
+    assert written == Written(
         "t.sums.v1", b"sum-1", encode(value),
         cloudevent(value, source="/nivaran/toy", id="t.in.v1-3-41-0", subject="sum-1", at=5, traceparent=trace),
         9000,

@@ -14,6 +14,7 @@ PACKAGES = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "node": "nodejs",
     "npm": "npm",
+    "valgrind": "valgrind",
 }
 """Program -> Debian package."""
 
