@@ -11,11 +11,11 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 
 from agents.cli.shared import json_option, print_json
-from deploy.bench import door, drain, latency, recovery
+from deploy.bench import door, drain, latency, metering, recovery
 from deploy.bench.lab import BenchError
 from deploy.bench.meter import machine
 from deploy.bench.report import Report, put, show
-from deploy.bench.reports import case_report, door_report, latency_report, recovery_report
+from deploy.bench.reports import case_report, door_report, latency_report, metering_report, recovery_report
 from deploy.fleet import FleetError
 from deploy.local.errors import LocalError
 from deploy.local.paths import local_home
@@ -95,9 +95,7 @@ def case_part(events: int, runs: int, seed: int, page: Path | None, as_json: boo
     measured = _Bench(page, as_json)
     result = measured.of(DEFAULT, lambda home, tell: drain.measure(home, events, runs, seed, tell), case_report)
     measured.end()
-    if not result.same:
-        click.echo("void: the runs did not all write the same", err=True)
-        sys.exit(1)
+    _end_if_void(same=result.same)
 
 
 @bench.command("latency")
@@ -179,6 +177,32 @@ def door_part(seconds: float, runs: int, seed: int, page: Path | None, as_json: 
     measured.end()
 
 
+@bench.command("metrics")
+@events_option
+@runs_option
+@seed_option
+@page_option
+@json_option
+def metrics_part(events: int, runs: int, seed: int, page: Path | None, as_json: bool) -> None:
+    """Drain a topic of case commands with `worker case` that counts nothing, counts, and is scraped every second.
+
+    In turn, in one run. Off is for this measurement alone (`python -m deploy.bench.unmetered`): the same worker whose
+    counters, gauges and histograms keep nothing. What they write must be the same, or the run is void.
+
+    Exit code: 0 measured; 1 void, or a process ended or got stuck; 2 wrong usage.
+
+    \b
+    Example:
+      nivaran bench metrics --events 100000 --runs 3
+    """
+    measured = _Bench(page, as_json)
+    result = measured.of(
+        "metrics", lambda home, tell: metering.measure(home, events, runs, seed, tell), metering_report
+    )
+    measured.end()
+    _end_if_void(same=result.same)
+
+
 @bench.command("all")
 @events_option
 @rates_option
@@ -217,7 +241,11 @@ def all_parts(
     )
     measured.of("recovery", lambda home, tell: recovery.measure(home, states, runs, seed, tell), recovery_report)
     measured.end()
-    if not drained.same:
+    _end_if_void(same=drained.same)
+
+
+def _end_if_void(*, same: bool) -> None:
+    if not same:
         click.echo("void: the runs did not all write the same", err=True)
         sys.exit(1)
 

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
+from agents.simulate.generate import Simulation
 from deploy.bench import mix, tally
 from deploy.bench.lab import PARTITIONS, BenchError, Lab, Seen
 from deploy.bench.meter import Load, Spread, load, memory, spread
@@ -70,15 +71,20 @@ def measure(home: Path, events: int, runs: int, seed: int, tell: Tell) -> Result
     """Raises BenchError when a process ends or gets stuck."""
     source = mix.simulation(events, seed)
     with Lab(home, source.truth.start_at) as lab:
-        sizes: list[int] = []
-        tell(f"writing about {events:,} commands")
-        total = lab.write(CASE.reads, _records(mix.commands(source), sizes))
+        total, size = filled(lab, source, events, tell)
         done: list[Drain] = []
         for number in range(1, runs + 1):
             for make in (_worker, _plain):
-                done.append(_drain(lab, make(lab, number), total))
-                tell(_told(number, done[-1]))
-    return _result(total, sum(sizes), done)
+                done.append(run(lab, make(lab, number), total))
+                tell(told(number, done[-1]))
+    return _result(total, size, done)
+
+
+def filled(lab: Lab, source: Simulation, events: int, tell: Tell) -> tuple[int, int]:
+    """Write the commands of a simulation; answers how many there are, and their bytes."""
+    sizes: list[int] = []
+    tell(f"writing about {events:,} commands")
+    return lab.write(CASE.reads, _records(mix.commands(source), sizes)), sum(sizes)
 
 
 def _records(commands: Iterator[mix.Given], sizes: list[int]) -> Iterator[tuple[bytes, bytes, int]]:
@@ -99,7 +105,8 @@ def _plain(lab: Lab, number: int) -> Contestant:
     return Contestant(lab.program(group, "deploy.bench.plain", group, changelog), group, changelog)
 
 
-def _drain(lab: Lab, one: Contestant, total: int) -> Drain:
+def run(lab: Lab, one: Contestant, total: int) -> Drain:
+    """Let one drain the topic, and measure it."""
     busy, begin = load(), lab.ends(WRITTEN)
     pid = lab.start(one.service)
     try:
@@ -136,7 +143,7 @@ def _cpu_us(first: Seen, last: Seen) -> float:
 
 
 def _result(total: int, size: int, runs: list[Drain]) -> Result:
-    worker, plain = (_side([each for each in runs if each.who == who]) for who in ("worker", "plain"))
+    worker, plain = (side([each for each in runs if each.who == who]) for who in ("worker", "plain"))
     first = runs[0]
     return Result(
         commands=total,
@@ -152,7 +159,8 @@ def _result(total: int, size: int, runs: list[Drain]) -> Result:
     )
 
 
-def _side(runs: list[Drain]) -> Side:
+def side(runs: list[Drain]) -> Side:
+    """Medians and ranges of all runs of one program."""
     cpu = spread([each.cpu_us for each in runs])
     return Side(
         cpu,
@@ -163,7 +171,8 @@ def _side(runs: list[Drain]) -> Side:
     )
 
 
-def _told(number: int, run: Drain) -> str:
+def told(number: int, run: Drain) -> str:
+    """One run in a line."""
     return (
         f"run {number}, {run.who}: {run.cpu_us} us of CPU a command, {run.per_second:,.0f} a second by the wall clock, "
         f"{run.outputs.count:,} outputs"

@@ -107,10 +107,10 @@ class Lab:
         made[name].result(ASK_S)
         return name
 
-    def worker(self, prefix: str, role: str) -> Service:
+    def worker(self, prefix: str, role: str, module: str = "deploy.cli") -> Service:
         """The product's worker, not started yet; its group is `<prefix>-<role>`."""
         folder = self.home / prefix
-        command = (sys.executable, "-X", f"bench={folder}", "-m", "deploy.cli", "worker", role)
+        command = (sys.executable, "-X", f"bench={folder}", "-m", module, "worker", role)
         port = self._lease.ports[0]
         environ = self._environ() | {"NIVARAN_GROUP_PREFIX": prefix, "NIVARAN_HTTP_PORT": str(port)}
         return Service(prefix, folder, command, port, environ, "/readyz")

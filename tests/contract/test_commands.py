@@ -197,6 +197,7 @@ WRONG = [
     Asked("bench all --events 1", 2, "--events"),
     Asked("bench case --events 1", 2, "--events"),
     Asked("bench latency --runs 0", 2, "--runs"),
+    Asked("bench metrics --events 1", 2, "--events"),
     Asked("bench recovery --runs 0", 2, "--runs"),
     Asked("profile list --now", 2, "--now"),
     Asked("audit --processes 0", 2, "--processes"),

@@ -39,6 +39,13 @@ def test_worker_and_plain_loop_write_the_same(tmp_path: Path) -> None:
     assert worker["outputs"]["count"] > case["commands"]
 
 
+def test_what_metrics_cost_is_the_difference_of_three_that_write_the_same(tmp_path: Path) -> None:
+    found = measured(tmp_path, "metrics", "--events", "60000")["metrics"]
+    assert found["same"]
+    assert [run["who"] for run in found["runs"]] == ["off", "on", "scraped"]
+    assert all(run["outputs"]["count"] > found["commands"] for run in found["runs"])
+
+
 def test_every_complaint_is_timed_to_its_sms_by_both_ways(tmp_path: Path) -> None:
     found = measured(tmp_path, "latency", "--rate", "20", "--seconds", "2")["latency"]
     assert [(run["door"], run["rate"], run["counted"]) for run in found["runs"]] == [
