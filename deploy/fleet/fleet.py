@@ -26,7 +26,7 @@ from schemas.topics import CLOCK
 from streams.profiles.load import departments
 
 PORTS: Final = range(23_300, 23_500)
-START_S: Final = 90.0
+START_S: Final = 180.0
 SETTLE_S: Final = 180.0
 LOOK_S: Final = 0.02
 SUPERVISE_S: Final = 0.2
