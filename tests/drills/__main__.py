@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -25,6 +25,8 @@ QUIET_S: Final = 240.0
 PATIENCE_S: Final = 15.0
 """How long the next row waits for the end of this one's alerts; what ends later is looked at afterwards."""
 FAULTS: Final = (AssertionError, OSError, LocalError, FleetError, KafkaException, subprocess.SubprocessError)
+HOLDS: Final = "holds"
+HEAD: Final = ("| alert | fault | fires after, s | ends after, s | |", "|---|---|---|---|---|")
 BEGIN, END = "<!-- drills, measured -->\n", "<!-- end of drills -->\n"
 
 
@@ -44,7 +46,7 @@ class Outcome(NamedTuple):
             return f"BROKEN: {self.error}"
         silent = [name for name in self.row.alerts if self.fired.get(name) is None]
         stuck = [name for name in self.row.alerts if self.ended.get(name) is None]
-        return f"SILENT: {', '.join(silent)}" if silent else f"DOES NOT END: {', '.join(stuck)}" if stuck else "holds"
+        return f"SILENT: {', '.join(silent)}" if silent else f"DOES NOT END: {', '.join(stuck)}" if stuck else HOLDS
 
 
 class Begun(NamedTuple):
@@ -131,28 +133,33 @@ def drilled(rows: Sequence[Row], seed: int, home: Path) -> Iterator[Outcome]:
                 yield outcome
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """As Markdown: a line per alert."""
-    lines = ["| alert | fault | fires after, s | ends after, s | |", "|---|---|---|---|---|"]
-    for each in outcomes:
-        lines += [
-            f"| `{name}` | {each.row.fault} | {_seconds(each.fired.get(name))} | {_seconds(each.ended.get(name))} | "
-            f"{'' if each.verdict == 'holds' else each.verdict} |"
-            for name in each.row.alerts
-        ]
-    lines += [f"| `{name}` | not drilled: {why} | | | |" for name, why in NOT_DRILLED.items()]
-    return "\n".join(lines) + "\n"
+def lines(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Alert -> its line of the table."""
+    found = {
+        name: f"| `{name}` | {each.row.fault} | {_seconds(each.fired.get(name))} | {_seconds(each.ended.get(name))} | "
+        f"{'' if each.verdict == HOLDS else each.verdict} |"
+        for each in outcomes
+        for name in each.row.alerts
+    }
+    return found | {name: f"| `{name}` | not drilled: {why} | | | |" for name, why in NOT_DRILLED.items()}
+
+
+def table(found: Mapping[str, str]) -> str:
+    """As Markdown, in the order of the rows."""
+    order = [*(name for row in ROWS for name in row.alerts), *NOT_DRILLED]
+    return "\n".join([*HEAD, *(found[name] for name in order if name in found)]) + "\n"
 
 
 def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
 
 
-def put(page: Path, text: str) -> None:
-    """Between the marks of a page."""
+def put(page: Path, outcomes: Sequence[Outcome]) -> None:
+    """Between the marks of a page; lines of alerts that were not among these rows stay as they are."""
     before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}{text}{END}{after}")
+    old, _, after = rest.partition(END)
+    kept = {line.split("`")[1]: line for line in old.splitlines() if line.startswith("| `")}
+    page.write_text(f"{before}{BEGIN}{table(kept | lines(outcomes))}{END}{after}")
 
 
 @click.command()
@@ -173,12 +180,11 @@ def main(names: tuple[str, ...], seed: int, listed: bool, page: Path | None, kee
         return
     home = keep or Path(tempfile.mkdtemp(prefix="drills-"))
     outcomes = list(drilled(rows, seed, home))
-    text = table(outcomes)
-    click.echo(f"time in the rules {scale.FACTOR} times as fast\n\n{text}")
+    click.echo(f"time in the rules {scale.FACTOR} times as fast\n\n{table(lines(outcomes))}")
     if page is not None:
-        put(page, text)
+        put(page, outcomes)
     say(f"logs: {home}")
-    sys.exit(0 if all(each.verdict == "holds" for each in outcomes) else 1)
+    sys.exit(0 if all(each.verdict == HOLDS for each in outcomes) else 1)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """What a drill runs on: a fleet, the watch over it with shortened rules, a load, and hands that obey a page."""
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,7 +118,7 @@ class Ground:
     # processes beside the fleet's own
 
     def join(self, role: str, number: int) -> WorkerProcess:
-        """One worker more of a role, and watched; its end is not mended by anybody."""
+        """One worker more of a role; its end is not mended by anybody."""
         made = WorkerProcess(
             ["deploy.cli", "worker", role],
             {**dict(self.service(f"worker-{role}").process.environ or {}), "NIVARAN_HTTP_PORT": "0"},
@@ -128,16 +127,8 @@ class Ground:
         self.extras.append(made)
         return made
 
-    def watch_also(self, urls: Mapping[str, str]) -> None:
-        """Job -> address of what else is scraped."""
-        told = [
-            {"targets": [url.removeprefix("http://")], "labels": {"job": f"nivaran-{job}"}} for job, url in urls.items()
-        ]
-        (self.watch.folder / "targets" / "extra.json").write_text(json.dumps(told))
-
     def dismiss(self) -> None:
         """End the workers that joined."""
-        self.watch_also({})
         for each in self.extras:
             if each.process.poll() is None:
                 each.stop()

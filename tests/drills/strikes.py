@@ -5,6 +5,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,8 @@ STRANGER: Final = "reader 9876543210"
 OLD_CASES: Final = 600
 POISON: Final = 150
 FILLING_S: Final = 60.0
+CHURN_S: Final = 80.0
+CHURNING: Final = 3
 
 
 def stop(*names: str) -> Strike:
@@ -62,37 +65,37 @@ def flush_redis(ground: Ground) -> None:
 
 
 def kill_thrice(ground: Ground) -> None:
-    """Whoever supervises it starts it again each time."""
-    service = ground.service("gateway")
+    """Whoever supervises it starts it again each time; it is killed again as soon as Prometheus has seen it."""
+    service, seen = ground.service("gateway"), _started(ground)
     for _ in range(3):
         service.process.kill()
-        until(lambda: service.process.alive and service.ready, READY_S, what="it is back")
+        until(lambda before=seen: _started(ground) not in (before, None), READY_S, what="it is back and seen")
+        seen = _started(ground)
+
+
+def _started(ground: Ground) -> str | None:
+    """Since when the gateway runs, as Prometheus knows it."""
+    found = ground.watch.query('process_start_time_seconds{job="nivaran-gateway"}')
+    return found[0]["value"][1] if found else None
 
 
 def come_and_go(ground: Ground) -> None:
-    """Two more members join the group and leave it, until the alert fires."""
+    """More members join the group, and each leaves as soon as it has its partitions, until the alert fires."""
+    deadline = time.monotonic() + CHURN_S
 
-    def churn() -> None:
-        number = 0
-        while "NivaranRebalancing" not in ground.firing.now:
-            number += 1
+    def churn(number: int) -> None:
+        while "NivaranRebalancing" not in ground.firing.now and time.monotonic() < deadline:
             extra = ground.join("intake", number)
             with contextlib.suppress(AssertionError):
                 extra.wait_ready()
             extra.stop()
 
-    churn()
-
-
-def one_too_many(ground: Ground) -> None:
-    """A third worker for two partitions."""
-    extra = ground.join("intake", 0)
-    until(lambda: "endpoints http" in extra.log(), READY_S, what="it answers")
-    ground.watch_also({"worker": extra.log().partition("endpoints ")[2].split()[0]})
+    with ThreadPoolExecutor(CHURNING) as pool:
+        list(pool.map(churn, range(CHURNING)))
 
 
 def dismiss(ground: Ground) -> None:
-    """The worker that is too many is stopped."""
+    """Those that come and go are left out."""
     ground.dismiss()
 
 
