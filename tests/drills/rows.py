@@ -63,7 +63,7 @@ ROWS: Final = (
         ("docker compose up -d redis",)),
     Row("an old register loaded, one wake at a time",
         ("NivaranEventsLate", "NivaranEscalationsLate", "NivaranTimersOverdue", "NivaranClockStopped"), s.old_register,
-        (s.right_wake_bound, "docker compose up -d worker-case"), after=240, over=300),
+        (s.right_wake_bound, "docker compose up -d worker-case"), after=300, over=300),
     Row("Kafka frozen while a worker recovers", ("NivaranRecoveryStalled", "NivaranWorkerNotReady"),
         s.freeze_in_recovery, (HANGS,)),
     Row("Kafka frozen", ("NivaranTransactionOpen", "NivaranGatewayKafkaAway", "NivaranIntakeNotDurable"),

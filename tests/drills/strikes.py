@@ -265,7 +265,7 @@ def kill_a_broker(ground: Ground) -> None:
     """One of three brokers is killed, which holds the only copy of one topic's partition beside its share of all."""
     node = ground.fleet.kafka.nodes[-1]
     admin = AdminClient({"bootstrap.servers": ground.fleet.kafka.bootstrap})
-    topic = NewTopic(LONE, replica_assignment=[[node.node_id]])
+    topic = NewTopic(LONE, num_partitions=1, replica_assignment=[[node.node_id]])
     for future in admin.create_topics([topic], operation_timeout=20).values():
         future.result(20)
     shown = f'kafka_topic_partition_leader{{topic="{LONE}"}}'
