@@ -76,7 +76,9 @@ class KafkaLook:
         """Show the cluster as it is at `now` (UTC ms); raises kafka's errors."""
         topics = {each["name"]: each["partitions"] for each in self._admin.describe_topics()}
         self._show_topics(shown, topics)
-        places = [TopicPartition(name, each["partition_index"]) for name, parts in topics.items() for each in parts]
+        # who has no leader has nobody to ask: one such partition must not hide all others, and that it has none
+        led = ((name, each) for name, parts in topics.items() for each in parts if each["leader_id"] >= 0)
+        places = [TopicPartition(name, each["partition_index"]) for name, each in led]
         ends = self._offsets(places, OffsetSpec.LATEST)
         oldest = self._offsets(places, OffsetSpec.EARLIEST)
         shown.put(c.NEWEST, {_labels(place): end for place, end in ends.items()})
