@@ -99,7 +99,9 @@ class KafkaLook:
         return {place: found.offset for place, found in answered.items()}
 
     def _show_topics(self, shown: Snapshot, topics: Mapping[str, list[dict[str, Any]]]) -> None:
-        shown.put(c.BROKERS, {(): len(self._admin.describe_cluster()["brokers"])})
+        # the client asks for the fenced ones too: those that were there and are missed
+        brokers = self._admin.describe_cluster()["brokers"]
+        shown.put(c.BROKERS, {(): sum(not each.get("is_fenced", False) for each in brokers)})
         shown.put(c.TOPIC_PARTITIONS, {(name,): len(parts) for name, parts in topics.items()})
         each = {(name, str(part["partition_index"])): part for name, parts in topics.items() for part in parts}
         copies = {labels: (len(part["replica_nodes"]), len(part["isr_nodes"])) for labels, part in each.items()}
