@@ -58,6 +58,9 @@ faults: .venv/dev  ## the whole matrix of faults, each row under load and audite
 	fi
 	@$(BIN)/python -m tests.faults $(ARGS)
 
+drill: .venv/dev tools  ## every alert set off by a fault of its kind and ended by its runbook page (ARGS="--list", "--row Redis")
+	@$(BIN)/python -m tests.drills $(ARGS)
+
 simulation: .venv/dev  ## the flow under a scheduler that seeds decide (ARGS="--seeds 100000"; "--seed N" replays one)
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
@@ -81,7 +84,7 @@ tools:
 	fi
 
 lock: .venv/dev  ## resolve the pins of pyproject.toml into requirements/*.txt (ARGS=--upgrade takes newer others)
-	$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra tracing -o requirements/runtime.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --group build -o requirements/demo.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --extra tracing --group dev -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK) requirements/peers.in -o requirements/peers.txt
@@ -116,4 +119,4 @@ install = echo "installing requirements/$(1).txt"; \
 	echo "Packages could not be installed (the reason stands above). A reachable package index is needed; pip's own" \
 		"settings are used (PIP_INDEX_URL, pip.conf, proxies)." >&2; exit 1; }
 
-.PHONY: help demo test check static pure api whole tools real chaos faults simulation bench lock clean
+.PHONY: help demo test check static pure api whole tools real chaos faults drill simulation bench lock clean

@@ -1,7 +1,9 @@
 """A subscriber's endpoint on this machine: every call is verified by the convention's own library."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -9,6 +11,16 @@ from standardwebhooks import Webhook
 
 SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS10ZXN0cy0tLS0tLS0t"
 NEXT_SECRET = "whsec_" + "bmV4dC1zZWNyZXQtb2YtdGhlLXRlc3RzLS0t"
+
+
+ENVIRON = {
+    "NIVARAN_WEBHOOK_SECRET_A": SECRET,
+    "NIVARAN_WEBHOOK_PLAIN_HTTP": "true",
+    "NIVARAN_WEBHOOK_NETWORKS": "127.0.0.0/8",
+    "NIVARAN_WEBHOOK_FIRST_PAUSE": "0.2",
+    "NIVARAN_WEBHOOK_LONGEST_PAUSE": "0.5",
+}
+"""For a process that shall call endpoints of this machine, soon again after a vain call."""
 
 
 class Call(NamedTuple):
@@ -52,3 +64,20 @@ async def listening(endpoint: Endpoint) -> AsyncIterator[Endpoint]:
         yield endpoint
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def serving(endpoint: Endpoint) -> Iterator[Endpoint]:
+    """The same in a thread of its own, for who has no event loop."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="endpoint", daemon=True)
+    thread.start()
+    held = listening(endpoint)
+    try:
+        asyncio.run_coroutine_threadsafe(held.__aenter__(), loop).result(10)
+        yield endpoint
+        asyncio.run_coroutine_threadsafe(held.__aexit__(None, None, None), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

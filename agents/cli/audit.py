@@ -17,11 +17,16 @@ from agents.audit.log import LogError
 from agents.audit.report import Result, holds
 from agents.audit.run import audit as reconcile
 from agents.cli.shared import json_option, kafka_option, print_json, settings_with
+from agents.runtime.envelope import faultless
 from agents.simulate import truth
 from agents.sms.ledger import Entry as LedgerLine
 from schemas.codec import decoder
 from schemas.topics import CASE_COMMANDS
 
+UNREADABLE: Final = (
+    "a record of the log cannot be read: a later release wrote it, or what is no worker. Audit with the release"
+    " of the workers"
+)
 _ledger_line: Final[Callable[[bytes], LedgerLine]] = decoder(LedgerLine)
 
 
@@ -81,6 +86,8 @@ def audit(
         )
     except (LogError, BoardError, LedgerError, truth.TruthError) as fault:
         raise click.ClickException(str(fault)) from fault
+    except msgspec.ValidationError as fault:
+        raise click.ClickException(f"{UNREADABLE} ({faultless(str(fault))})") from fault
     if as_json:
         print_json({"checks": [{**msgspec.to_builtins(each), "ok": each.ok} for each in results], "ok": holds(results)})
     else:

@@ -20,7 +20,8 @@ def exporter(host: str | None, port: int | None) -> None:
 
     Lag is read from the brokers, under kafka_exporter's names and, in seconds, from the timestamps of records; it is
     there also while no worker runs. Cases, defaulters, escalations, feedback and SMS come from the read model.
-    A source that is away is shown as such (`nivaran_exporter_up`), and nothing else of it.
+    A source that is away is shown as such (`nivaran_exporter_up`), and nothing else of it. With NIVARAN_WEBHOOKS (the
+    file of `nivaran webhooks`) the groups of its subscriptions are shown also before they first commit.
 
     Exit code: 0 stopped by SIGTERM or Ctrl-C; 2 a setting is wrong; 78 the port is taken.
 
@@ -29,16 +30,14 @@ def exporter(host: str | None, port: int | None) -> None:
       nivaran exporter --port 9308
       curl -s http://127.0.0.1:9308/metrics | grep lag_seconds
     """
+    changes = {name: value for name, value in (("http_host", host), ("http_port", port)) if value is not None}
     try:
-        settings = load(ExporterSettings)
+        settings = msgspec.structs.replace(load(ExporterSettings), **changes)
+        set_up_log(settings.log_level, settings.log_format)
+        sys.exit(asyncio.run(_run(settings)))
     except SettingsError as error:
         click.echo(f"nivaran exporter: {error}", err=True)
         sys.exit(Exit.USAGE)
-    changes = {name: value for name, value in (("http_host", host), ("http_port", port)) if value is not None}
-    settings = msgspec.structs.replace(settings, **changes)
-    set_up_log(settings.log_level, settings.log_format)
-    try:
-        sys.exit(asyncio.run(_run(settings)))
     except OSError as error:
         click.echo(f"nivaran exporter: {error}", err=True)
         sys.exit(Exit.NOT_SET_UP)

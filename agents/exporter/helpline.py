@@ -32,6 +32,8 @@ SPLIT: Final[Mapping[str, "Metric"]] = {
 REPEATED: Final = "intake-repeated"
 """The same submission again: a retry, told the number it has."""
 FEEDBACK: Final = ("satisfied", "dissatisfied")
+RARE: Final = ((c.CASES, "routed-to-fallback"), (c.SMS, "unknown"))
+"""Alerts hear of the first of these: there from the start, for what begins at 1 has no increase."""
 GAUGES: Final = (c.OPEN_CASES, c.OPEN_DISTRICT, c.OLDEST_CASE, c.DEFAULTERS, c.PRESENT)
 METRICS: Final = (*GAUGES, c.CASES, *SPLIT.values())
 
@@ -43,6 +45,8 @@ async def look(reader: Reader, shown: "Snapshot", now: int) -> None:
     table: Table = {metric: Counter() for metric in METRICS}
     for profile in profiles().values():
         system = profile.system
+        for metric, rare in RARE:
+            table[metric][system, rare] += 0
         _pending(table, system, await reader.pendency(system, now), now)
         _totals(table, system, await reader.totals(system))
         today = day_key(now, profile.zone)

@@ -76,7 +76,9 @@ class KafkaLook:
         """Show the cluster as it is at `now` (UTC ms); raises kafka's errors."""
         topics = {each["name"]: each["partitions"] for each in self._admin.describe_topics()}
         self._show_topics(shown, topics)
-        places = [TopicPartition(name, each["partition_index"]) for name, parts in topics.items() for each in parts]
+        # who has no leader has nobody to ask: one such partition must not hide all others, and that it has none
+        led = ((name, each) for name, parts in topics.items() for each in parts if each["leader_id"] >= 0)
+        places = [TopicPartition(name, each["partition_index"]) for name, each in led]
         ends = self._offsets(places, OffsetSpec.LATEST)
         oldest = self._offsets(places, OffsetSpec.EARLIEST)
         shown.put(c.NEWEST, {_labels(place): end for place, end in ends.items()})
@@ -97,7 +99,9 @@ class KafkaLook:
         return {place: found.offset for place, found in answered.items()}
 
     def _show_topics(self, shown: Snapshot, topics: Mapping[str, list[dict[str, Any]]]) -> None:
-        shown.put(c.BROKERS, {(): len(self._admin.describe_cluster()["brokers"])})
+        # the client asks for the fenced ones too: those that were there and are missed
+        brokers = self._admin.describe_cluster()["brokers"]
+        shown.put(c.BROKERS, {(): sum(not each.get("is_fenced", False) for each in brokers)})
         shown.put(c.TOPIC_PARTITIONS, {(name,): len(parts) for name, parts in topics.items()})
         each = {(name, str(part["partition_index"])): part for name, parts in topics.items() for part in parts}
         copies = {labels: (len(part["replica_nodes"]), len(part["isr_nodes"])) for labels, part in each.items()}

@@ -27,6 +27,8 @@ from agents.telemetry import catalogue as c
 from agents.telemetry.exposition import exposed
 from agents.telemetry.families import Snapshot, gauge, gauges, histograms, registry
 from agents.telemetry.metric import Metric
+from agents.webhooks.letters import group_of
+from agents.webhooks.subscriptions import subscriptions
 
 ANSWER_S: Final = 10.0
 AWAY: Final = (KafkaError, KafkaException, RedisError, OSError, TimeoutError, ClockNotSetError)
@@ -39,14 +41,23 @@ class ExporterSettings(Settings, frozen=True, kw_only=True):
 
     exporter_interval: Annotated[float, Meta(ge=0.2, le=300)] = 5.0
     """Seconds between two looks; an objective in seconds is watched no finer than this."""
+    webhooks: str = ""
+    """TOML file of the subscriptions: their groups are then shown as those of the workers are."""
+
+
+def groups_of(settings: ExporterSettings) -> dict[str, tuple[str, ...]]:
+    """The consumer groups of this deployment, and the topics each shall read; raises SettingsError."""
+    workers = {f"{settings.group_prefix}-{role}": consumed(role) for role in ROLES}
+    called = subscriptions(settings.webhooks) if settings.webhooks else ()
+    return workers | {group_of(settings.group_prefix, each.name): each.topics for each in called}
 
 
 class Exporter:
-    """Two sources, each looked at on its own: one that is away does not hide the other."""
+    """Two sources, each looked at on its own: one that is away does not hide the other. Raises SettingsError."""
 
     def __init__(self, settings: ExporterSettings) -> None:
         self._settings, self._clock = settings, clock_of(settings)
-        self._groups = {f"{settings.group_prefix}-{role}": consumed(role) for role in ROLES}
+        self._groups = groups_of(settings)
         self._shown = Snapshot()
         self._up, self._looked, self._took = (
             gauges(c.EXPORTER_UP),

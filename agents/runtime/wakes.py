@@ -11,6 +11,7 @@ from agents.runtime.envelope import Stamp
 from agents.runtime.fold import Batch
 from agents.runtime.metrics import Metrics
 from agents.runtime.window import Window
+from agents.telemetry.trace import begun_by
 from schemas.base import Wake
 from schemas.codec import encode
 
@@ -96,7 +97,7 @@ class Waker:
         self.partitions = 1
         """Of the stage, that this worker folds at present."""
         self._stamp = Stamp(stage)
-        self._stage = stage.encode()
+        self._name, self._stage, self._metrics = stage, stage.encode(), metrics
         self._written = metrics.wakes.labels(stage)
         self._lateness = metrics.lateness.labels(stage)
 
@@ -136,5 +137,8 @@ class Waker:
         at = self._clock.reached(due)
         wake = Wake(key.decode(), due, at)
         event_id = b"%s-%s-%d" % (self._stage, key, due)
-        headers = self._stamp(wake, event_id, key, at, None)
+        trace = begun_by(event_id)  # nobody asked for what follows: it is a trace of its own
+        if self._metrics.spans is not None:
+            self._metrics.spans.root(trace.decode(), f"wake {self._name}", (at - due) / SECOND, "producer")
+        headers = self._stamp(wake, event_id, key, at, trace)
         self._producer.produce(lane.topic, encode(wake), key, lane.partition, headers=headers, timestamp=at)

@@ -102,14 +102,19 @@ class SmsSender:
         try:
             to = self._number(request)
         except SealError:
-            return Answer("refused", "contact-unreadable")
+            return self._uncallable("contact-unreadable")
         if to is None:
-            return Answer("refused", "no-number")
+            return self._uncallable("no-number")
         header = request.header or self._settings.sms_header
         message = Message(request.id, to, request.text, request.template, header, request.entity)
         if self._memory is None:
             return await self._call(message)
         return await self._once(message, self._memory, again=_may_arrive_twice(request.system))
+
+    def _uncallable(self, code: str) -> Answer:
+        """Refused before the gateway could: counted beside its refusals, for nobody is told either way."""
+        self.calls.labels("refused").inc()
+        return Answer("refused", code)
 
     def _number(self, request: SmsRequested) -> str | None:
         match request.audience:

@@ -123,7 +123,12 @@ BOARD_UP: Final = level("nivaran_board_redis_up", "boolean", "1 while Redis answ
 BOARD_WAITS: Final = count("nivaran_board_redis_waits_total", "tries", "Tries of the board that found Redis away.")
 BOARD_REBUILDS: Final = count("nivaran_board_rebuilds_total", "rebuilds", "Times Redis had lost the read model.")
 BOARD_UNREADABLE: Final = level("nivaran_board_unreadable_records", "records", "Records the board could not show.")
-SMS_CALLS: Final = count("nivaran_sms_calls_total", "calls", "Calls to the SMS gateway.", "outcome")
+SMS_CALLS: Final = count(
+    "nivaran_sms_calls_total",
+    "calls",
+    "Calls to the SMS gateway; refused: those too that could not be made for want of a number.",
+    "outcome",
+)
 SMS_FIRST: Final = count(
     "nivaran_sms_first_calls_total", "messages", "Messages whose first call was made.", "audience", "step"
 )

@@ -37,12 +37,12 @@ class Spans:
         self._provider.add_span_processor(SimpleSpanProcessor(exporter) if at_once else BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("nivaran")
 
-    def root(self, context: str, name: str, took: float) -> None:
+    def root(self, context: str, name: str, took: float, kind: Kind = "server") -> None:
         """The span that a context which began here names as parent of all that follows."""
         found = VALID.fullmatch(context)
         if found is not None and _sampled(found[3]):
             self._ids.preset(int(found[1], 16), int(found[2], 16))
-            self._write(name, "server", None, took, {})
+            self._write(name, kind, None, took, {})
 
     def below(self, context: str | None, name: str, kind: Kind, took: float, about: Mapping[str, Any]) -> None:
         """A span below the one a context names; nothing where there is none, or it is not sampled."""

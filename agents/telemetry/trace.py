@@ -1,5 +1,6 @@
-"""W3C trace context: the header `traceparent` that leads from a request through every topic to its SMS."""
+"""W3C trace context: the header `traceparent`, from a request or a due instant through every topic to its SMS."""
 
+import hashlib
 import re
 import secrets
 from contextvars import ContextVar
@@ -21,6 +22,12 @@ def begun(given: str | None) -> str:
     if given and VALID.fullmatch(given):
         return given
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-{SAMPLED}"
+
+
+def begun_by(cause: bytes) -> bytes:
+    """The context of what an instant causes that nobody asked for: the same for the same cause, whoever writes it."""
+    drawn = hashlib.blake2b(cause, digest_size=24).hexdigest()
+    return f"00-{drawn[:32]}-{drawn[32:]}-{SAMPLED}".encode()
 
 
 def trace_id(context: bytes | None) -> str | None:

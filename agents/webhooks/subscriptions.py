@@ -62,17 +62,22 @@ class Subscriber(Struct, frozen=True):
 
 def subscribers(path: str, guard: Guard, environ: Mapping[str, str] | None = None) -> tuple[Subscriber, ...]:
     """Read the file and the secrets it names; raises SettingsError that names the file, the subscription, the field."""
+    found = subscriptions(path)
+    for each in found:
+        for field, fault in _faults(each, guard):
+            raise SettingsError(f"{path}: {each.name}.{field}: {fault}")
+    return tuple(Subscriber(each, _signer(path, each, environ)) for each in found)
+
+
+def subscriptions(path: str) -> tuple[Subscription, ...]:
+    """Read the file alone, neither its secrets nor whether its addresses may be called; raises SettingsError."""
     try:
         raw = tomllib.loads(Path(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"NIVARAN_WEBHOOKS: {path}: {error}") from None
     if not raw:
         raise SettingsError(f"NIVARAN_WEBHOOKS: {path}: has no subscription")
-    found = [_subscription(path, name, entry) for name, entry in raw.items()]
-    for each in found:
-        for field, fault in _faults(each, guard):
-            raise SettingsError(f"{path}: {each.name}.{field}: {fault}")
-    return tuple(Subscriber(each, _signer(path, each, environ)) for each in found)
+    return tuple(_subscription(path, name, entry) for name, entry in raw.items())
 
 
 def _subscription(path: str, name: str, entry: Any) -> Subscription:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
+from agents.simulate.generate import Simulation
 from deploy.bench import mix, peers, tally
 from deploy.bench.lab import BenchError, Lab, Seen, stretch
 from deploy.bench.meter import Load, Spread, load, memory, spread
@@ -81,17 +82,22 @@ def measure(home: Path, events: int, cases: Sequence[int], peers: bool, runs: in
     source = mix.simulation(events, seed)
     entries = _entries(sorted(set(cases)), _peers(tell) if peers else {})
     with Lab(home, source.truth.start_at, lasting=runs > 1) as lab:
-        sizes: list[int] = []
-        tell(f"writing about {events:,} commands")
-        total = lab.write(CASE.reads, _records(mix.commands(source), sizes))
+        total, size = filled(lab, source, events, tell)
         standing = mix.open_cases(seed)
         done: list[Drain] = []
         for number in range(1, runs + 1):
             for who, before, make in entries:
                 one = make(lab, f"bench-{who.partition(' ')[0]}-{before}-{number}")
-                done.append(_drain(lab, who, one, mix.multiplied(standing, before), before, total))
-                tell(_told(number, done[-1]))
-    return _result(total, sum(sizes), done)
+                done.append(run(lab, who, one, total, before, mix.multiplied(standing, before)))
+                tell(told(number, done[-1]))
+    return _result(total, size, done)
+
+
+def filled(lab: Lab, source: Simulation, events: int, tell: Tell) -> tuple[int, int]:
+    """Write the commands of a simulation; answers how many there are, and their bytes."""
+    sizes: list[int] = []
+    tell(f"writing about {events:,} commands")
+    return lab.write(CASE.reads, _records(mix.commands(source), sizes)), sum(sizes)
 
 
 def _entries(cases: Sequence[int], others: dict[str, Make]) -> list[tuple[str, int, Make]]:
@@ -130,7 +136,8 @@ def _peers(tell: Tell) -> dict[str, Make]:
     return {who: maker(module) for who, module in peers.PROGRAMS.items()}
 
 
-def _drain(lab: Lab, who: str, one: Contestant, standing: Iterable[Case], before: int, total: int) -> Drain:
+def run(lab: Lab, who: str, one: Contestant, total: int, before: int = 0, standing: Iterable[Case] = ()) -> Drain:
+    """Let one drain the topic, with `before` cases `standing` open in its table, and measure it."""
     if one.changelog is not None:
         fill(lab.settings, one.changelog, standing)
     kept = {} if one.changelog is None else lab.ends([one.changelog])
@@ -159,8 +166,8 @@ def _second_half(looks: Sequence[Seen]) -> Sequence[Seen]:
 def _result(total: int, size: int, runs: list[Drain]) -> Result:
     first = runs[0]
     groups: dict[tuple[str, int], list[Drain]] = {}
-    for run in runs:
-        groups.setdefault((run.who, run.cases), []).append(run)
+    for each in runs:
+        groups.setdefault((each.who, each.cases), []).append(each)
     return Result(
         commands=total,
         bytes_per_command=round(size / total, 1),
@@ -195,7 +202,8 @@ def _side(runs: list[Drain], groups: dict[tuple[str, int], list[Drain]]) -> Side
     )
 
 
-def _told(number: int, run: Drain) -> str:
+def told(number: int, run: Drain) -> str:
+    """One run in a line."""
     return (
         f"run {number}, {run.who}, {run.cases:,} cases before: {run.cpu_us} us of CPU a command, "
         f"{run.per_second:,.0f} a second by the wall clock, {run.outputs.count:,} outputs"

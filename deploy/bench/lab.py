@@ -148,10 +148,12 @@ class Lab:
         self.admin.create_topics([wanted], operation_timeout=ASK_S)[name].result(ASK_S)
         return name
 
-    def worker(self, prefix: str, role: str, *, number: int = 0, instance: str = "") -> Service:
+    def worker(
+        self, prefix: str, role: str, *, number: int = 0, instance: str = "", module: str = "deploy.cli"
+    ) -> Service:
         """The product's worker, not started yet; its group is `<prefix>-<role>`, `number` tells it from its fellows."""
         name = f"{prefix}-{number}" if number else prefix
-        return self._serving(name, prefix, number, {"NIVARAN_INSTANCE": instance}, "deploy.cli", "worker", role)
+        return self._serving(name, prefix, number, {"NIVARAN_INSTANCE": instance}, module, "worker", role)
 
     def endpoint(self, prefix: str, *named: str) -> Service:
         """A module with a worker's endpoints, not started yet."""

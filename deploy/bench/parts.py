@@ -3,9 +3,17 @@
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from deploy.bench import door, drain, flow, latency, pauses, recovery, shuffle, storm, timers
+from deploy.bench import door, drain, flow, latency, metering, pauses, recovery, shuffle, storm, timers
 from deploy.bench.report import Report
-from deploy.bench.reports import case_report, door_report, latency_report, pauses_report, recovery_report, storm_report
+from deploy.bench.reports import (
+    case_report,
+    door_report,
+    latency_report,
+    metering_report,
+    pauses_report,
+    recovery_report,
+    storm_report,
+)
 from deploy.bench.reports_flow import flow_report
 from deploy.bench.reports_jobs import shuffle_report, timers_report
 
@@ -45,6 +53,25 @@ PARTS: Final = (
         \b
         Example:
           nivaran bench case --events 100000 --open 0 --runs 3 --no-peers
+        """,
+        lambda result: bool(result.same),
+    ),
+    Part(
+        "metrics",
+        ("events", "runs", "seed"),
+        10,
+        metering.measure,
+        metering_report,
+        """Drain a topic of case commands with `worker case` that counts nothing, counts, and is scraped every second.
+
+        In turn, in one run. Off is for this measurement alone (`python -m deploy.bench.unmetered`): the same worker
+        whose counters, gauges and histograms keep nothing. What they write must be the same, or the run is void.
+
+        Exit code: 0 measured; 1 void, or a process ended or got stuck; 2 wrong usage.
+
+        \b
+        Example:
+          nivaran bench metrics --events 100000 --runs 3
         """,
         lambda result: bool(result.same),
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from deploy.bench import door, drain, latency, pauses, recovery, storm
+from deploy.bench import door, drain, latency, metering, pauses, recovery, storm
 from deploy.bench.meter import machine
 from deploy.bench.report import Report, measured_on
 
@@ -241,3 +241,21 @@ def _storm_targets(result: storm.Result) -> tuple[str, ...]:
             f"intake p99 {p99:.0f} ms, target under {STORM_P99_MS:.0f}: {_yes(p99 < STORM_P99_MS)}."
         )
     return tuple(lines)
+
+
+def metering_report(result: metering.Result) -> Report:
+    about = (
+        measured_on(machine(), [run.load for run in result.runs]),
+        f"{result.commands:,} commands a run. All {len(result.runs)} runs wrote the same: {_yes(result.same)}.",
+    )
+    names = {metering.OFF: "metrics off", metering.ON: "on", metering.SCRAPED: "on, scraped every second"}
+    rows = tuple(
+        (names[who], str(side.cpu_us), str(side.steady_cpu_us), str(side.per_second))
+        for who, side in result.sides.items()
+    )
+    off, on, scraped = (side.cpu_us.median for side in result.sides.values())
+    cost = (
+        f"Metrics cost {on - off:+.2f} us of CPU a command ({(on - off) / off:+.1%}), scraped every second "
+        f"{scraped - off:+.2f} us ({(scraped - off) / off:+.1%}); of medians, as exact as the ranges are narrow."
+    )
+    return Report("metrics", about, ("", "CPU us/command", "second half", "commands/s by the clock"), rows, (cost,))

@@ -26,7 +26,7 @@ from schemas.topics import CLOCK
 from streams.profiles.load import departments
 
 PORTS: Final = range(23_300, 23_500)
-START_S: Final = 90.0
+START_S: Final = 180.0
 SETTLE_S: Final = 180.0
 LOOK_S: Final = 0.02
 SUPERVISE_S: Final = 0.2
@@ -37,7 +37,8 @@ Message = tuple[str, str, bytes, int]
 class Fleet:
     """`with Fleet(home, roles={"case": 1}) as fleet`: everything up on entry, nothing left behind on exit.
 
-    `begin` (UTC ms) makes time simulated, from there on; None leaves it to the machine's clock.
+    `begin` (UTC ms) makes time simulated, from there on; None leaves it to the machine's clock. `webhooks`: file of the
+    subscribers to call.
     """
 
     def __init__(
@@ -52,12 +53,14 @@ class Fleet:
         sandbox: tuple[str, ...] | None = None,
         gateway: bool = False,
         exporter: bool = False,
+        webhooks: Path | None = None,
         keep: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.home, self.partitions, self.now = home.resolve(), partitions, begin
         self._brokers, self._lasting, self._keep, self._roles = brokers, lasting, keep, dict(roles)
         self._sandbox, self._gateway, self._exporter = sandbox, gateway, exporter
+        self._webhooks = webhooks
         self._environ = dict(environ or {})
         self.services: dict[str, Service] = {}
         self._fault: FleetError | None = None
@@ -130,6 +133,7 @@ class Fleet:
         names += ["sms-sandbox"] if self._sandbox is not None else []
         names += ["gateway"] if self._gateway else []
         names += ["exporter"] if self._exporter else []
+        names += ["webhooks"] if self._webhooks is not None else []
         self._lease = PortLease(len(names), PORTS)
         ports = dict(zip(names, self._lease.ports, strict=True))
         shared = {
@@ -144,6 +148,7 @@ class Fleet:
                 if self._sandbox is not None
                 else {}
             ),
+            **({"NIVARAN_WEBHOOKS": str(self._webhooks)} if self._webhooks is not None else {}),
             **self._environ,
         }
         for name, port in ports.items():
@@ -156,6 +161,8 @@ class Fleet:
         match name:
             case "gateway" | "exporter":
                 return Service(name, folder, (*python, name), port, environ, "/readyz")
+            case "webhooks":
+                return Service(name, folder, (*python, name, "run"), port, environ, "/readyz")
             case "sms-sandbox":
                 options = ("--port", str(port), "--ledger", str(folder / "ledger.ndjson"), *(self._sandbox or ()))
                 return Service(name, folder, (*python, "sms-sandbox", *options), port, environ, "/ledger")

@@ -7,6 +7,11 @@ RUNBOOK: Final = "{{{{ $externalLabels.runbooks }}}}/{alert}.md"
 """Where the runbook is: the external label `runbooks` of deploy/prometheus/prometheus.yml names its address."""
 
 
+WORKERS: Final = 'consumergroup!~".+-webhooks-.+"'
+"""Groups of ours: a subscriber who is away is no reason to call somebody at night."""
+SUBSCRIBERS: Final = 'consumergroup=~".+-webhooks-.+"'
+
+
 class Alert(NamedTuple):
     """One alert; `hold` is how long its expression must hold."""
 
@@ -68,7 +73,7 @@ GROUPS: Final[dict[str, tuple[Alert, ...]]] = {
     "nivaran-workers": (
         Alert(
             "NivaranPartitionsUnowned", "page", "1m",
-            "max by (consumergroup) (nivaran_consumergroup_unowned_partitions) > 0",
+            f"max by (consumergroup) (nivaran_consumergroup_unowned_partitions{{{WORKERS}}}) > 0",
             "Nobody reads {{ $value }} partitions of {{ $labels.consumergroup }}.",
             "The group has no member for them: its workers are down, or a rebalance does not end.",
         ),
@@ -79,14 +84,15 @@ GROUPS: Final[dict[str, tuple[Alert, ...]]] = {
             "It had more within the last day; with the last one, its partitions stop.",
         ),
         Alert(
-            "NivaranLagSeconds", "page", "2m", "max by (consumergroup) (nivaran_consumergroup_lag_seconds) > 60",
+            "NivaranLagSeconds", "page", "2m",
+            f"max by (consumergroup) (nivaran_consumergroup_lag_seconds{{{WORKERS}}}) > 60",
             "{{ $labels.consumergroup }} is {{ $value | humanizeDuration }} behind.",
             "The oldest record it has not committed arrived that long ago.",
         ),
         Alert(
             "NivaranLagStuck", "page", "2m",
             "kafka_consumergroup_lag > 0 and changes(kafka_consumergroup_current_offset[5m]) == 0"
-            " and nivaran_consumergroup_lag_seconds > 300",
+            f" and nivaran_consumergroup_lag_seconds{{{WORKERS}}} > 300",
             "{{ $labels.consumergroup }} does not move on {{ $labels.topic }}/{{ $labels.partition }}.",
             "Records wait there, and nothing has been committed for five minutes.",
         ),
@@ -147,9 +153,12 @@ GROUPS: Final[dict[str, tuple[Alert, ...]]] = {
         Alert(
             "NivaranSubscriberAway", "ticket", "10m",
             "max by (subscription) (nivaran_webhook_tried_seconds) > 3600"
-            " or max by (subscription) (nivaran_webhook_gone) == 1",
+            " or max by (subscription) (nivaran_webhook_gone) == 1"
+            f" or max by (subscription) (label_replace(nivaran_consumergroup_lag_seconds{{{SUBSCRIBERS}}},"
+            ' "subscription", "$1", "consumergroup", ".+-webhooks-(.+)")) > 3600',
             "The subscriber {{ $labels.subscription }} is not reached.",
-            "Its endpoint has not taken a record for an hour, or has answered 410. Other subscribers are not held up.",
+            "Its endpoint has not taken a record for an hour, has answered 410, or is called by nobody. Others are not"
+            " held up.",
         ),
         Alert(
             "NivaranSmsGatewayAway", "page", "2m", "max(nivaran_sms_gateway_resting) == 1",

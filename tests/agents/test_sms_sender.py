@@ -116,6 +116,15 @@ async def test_what_cannot_be_sent_is_refused_with_a_code(handed: SmsRequested, 
     assert (outcome.outcome, outcome.code) == ("refused", code)
 
 
+async def test_who_has_no_number_is_counted_among_the_refused_though_nobody_was_called(unused_tcp_port: int):
+    sender = SmsSender(settings(f"http://127.0.0.1:{unused_tcp_port}"), FixedClock())
+    await sender.open()
+    await sent(sender, request(contact=None))
+    await sent(sender, request(contact="AAAA"))
+    await sender.close()
+    assert sender.calls.labels("refused")._value.get() == 2
+
+
 @pytest.mark.parametrize(
     ("faults", "said"),
     [(Faults(fail=1.0), "unavailable"), (Faults(throttle=1.0), "unavailable"), (Faults(silent=1.0), "unknown")],

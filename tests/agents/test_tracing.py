@@ -1,7 +1,7 @@
 """One trace from a citizen's request through every topic to the SMS gateway, with spans in memory and without any."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
@@ -12,6 +12,7 @@ from agents.gateway.log import Entry
 from agents.runtime.effects import Effects
 from agents.runtime.fold import Fold
 from agents.runtime.metrics import Metrics, StageMeter
+from agents.runtime.wakes import LaneWakes, Waker
 from agents.settings import Settings, SettingsError
 from agents.sms.generic import HttpGateway
 from agents.sms.sender import SmsSender
@@ -145,3 +146,41 @@ def test_it_is_off_unless_asked_for_and_says_what_it_lacks(monkeypatch: pytest.M
     monkeypatch.setitem(__import__("sys").modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with pytest.raises(SettingsError, match=r"nivaran\[tracing\]"):
         spans_of(Settings(tracing="otlp"), "x")
+
+
+async def test_what_a_due_instant_begins_is_a_trace_of_its_own(spans: Spans, exported: InMemorySpanExporter) -> None:
+    metrics = Metrics()
+    metrics.spans = spans
+    commands = through(await submitted(None), Metrics())[CASE_COMMANDS]
+    fold = Fold(CASE, "g")
+    registered = fold(0, commands, {}.get, NOW)
+    states = {key: value for key, value in registered.changes if value is not None}
+    [(due, key)] = registered.dues
+
+    def woken(metrics: Metrics) -> Raw:
+        """The wake that is written when its instant has come."""
+        out: list[Raw] = []
+
+        class Written:
+            def produce(self, topic: str, value: bytes, key: bytes, partition: int, **more: Any) -> None:
+                out.append(Raw(value, key, 1, more["timestamp"], topic, partition, tuple(more["headers"])))
+
+            def poll(self, _: float) -> None: ...
+
+        lane = LaneWakes(CASE_COMMANDS, 0, lambda key: fold.due(states[key]))
+        lane.index.note(due, key)
+        Waker("case", At(due + 500), cast("Any", Written()), metrics, 10).fire(lane)
+        [wake] = out
+        return wake
+
+    wake = woken(metrics)
+    context = dict(wake.headers)[TRACEPARENT]
+    assert dict(woken(Metrics()).headers)[TRACEPARENT] == context, "the same, whoever writes it, with spans and without"
+    trace = trace_id(context)
+    assert trace is not None
+    followed = fold(0, [wake], states.get, due).outputs
+    assert followed
+    assert {trace_id(dict(each.headers)[TRACEPARENT]) for each in followed} == {trace}
+    StageMeter(metrics, "case", At(due)).committed(registered, [wake], 0.001, 0.002)
+    root, below = exported.get_finished_spans()
+    assert (root.name, root.parent, below.parent.span_id) == ("wake case", None, root.context.span_id)

@@ -204,6 +204,7 @@ WRONG = [
     Asked("size", 2, "--complaints-per-day"),
     Asked("size --complaints-per-day 0", 2, "--complaints-per-day"),
     Asked("size --complaints-per-day 10 --systems up-1067", 2, "up-1076"),
+    Asked("bench metrics --events 1", 2, "--events"),
     Asked("bench recovery --runs 0", 2, "--runs"),
     Asked("bench storm --due 1", 2, "--due"),
     Asked("bench pauses --runs 0", 2, "--runs"),

@@ -44,6 +44,13 @@ def test_worker_and_plain_loop_write_the_same_and_peers_the_same_keys_and_values
     assert {run["outputs"]["content"] for run in case["runs"]} == {worker["outputs"]["content"]}
 
 
+def test_what_metrics_cost_is_the_difference_of_three_that_write_the_same(tmp_path: Path) -> None:
+    found = measured(tmp_path, "metrics", "--events", "10000")
+    assert found["same"]
+    assert [run["who"] for run in found["runs"]] == ["off", "on", "scraped"]
+    assert all(run["outputs"]["count"] > found["commands"] for run in found["runs"])
+
+
 def test_every_complaint_is_timed_to_each_step_by_both_ways(tmp_path: Path) -> None:
     asked = ("--rate", "20", "--seconds", "1", "--door", "gateway", "--door", "topic")
     gateway, topic = measured(tmp_path, "latency", *asked)["runs"]

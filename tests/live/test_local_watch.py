@@ -1,8 +1,12 @@
 """`nivaran local up --observability`: exporter, Prometheus and Alertmanager found again, and gone after `down`."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -48,3 +52,33 @@ def test_an_address_that_is_none_is_refused_before_anything_starts(tmp_path: Pat
     with pytest.raises(LocalError, match="JOB=HOST:PORT"):
         LocalWatch(tmp_path).up(*NOBODY, scrape=[wrong])
     assert not LocalWatch(tmp_path).status().up
+
+
+def test_the_command_brings_up_a_watch_that_sees_kafka_and_redis(tmp_path: Path) -> None:
+    tool("prometheus")
+    tool("prometheus-alertmanager")
+
+    def local(*words: str) -> Any:
+        command = [sys.executable, "-m", "deploy.cli", "local", *words, "--json"]
+        environ = {**os.environ, "NIVARAN_HOME": str(tmp_path)}
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=200)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    try:
+        told = local("up", "--observability", "--scrape", "worker=127.0.0.1:1")
+        watch = told["observability"]
+        assert local("status")["observability"] == watch
+
+        def seen() -> bool:
+            found = ask(f"{watch['prometheus']}/api/v1/query?query=nivaran_exporter_up")["data"]["result"]
+            assert {each["metric"]["source"]: each["value"][1] for each in found} == {"kafka": "1", "redis": "1"}
+            down = ask(f"{watch['prometheus']}/api/v1/query?query=up")["data"]["result"]
+            assert {each["metric"]["job"]: each["value"][1] for each in down}["nivaran-worker"] == "0"
+            return True
+
+        until(seen, 90, every=1, what="Prometheus has what the exporter saw")
+    finally:
+        assert local("down")["stopped"]
+    with pytest.raises(URLError):
+        ask(f"{watch['prometheus']}/-/ready")

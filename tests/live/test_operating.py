@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient
 from deploy.cli import cli
 from deploy.local.kafka import KafkaCluster
 from schemas.registry import dead_letters
-from schemas.topics import CASE_COMMANDS, INTAKE_SUBMITTED
+from schemas.topics import CASE_COMMANDS, CASE_EVENTS, INTAKE_SUBMITTED
 
 pytestmark = pytest.mark.live
 DEAD = dead_letters(CASE_COMMANDS)
@@ -181,3 +181,14 @@ def test_a_letter_that_names_a_foreign_topic_is_not_sent_there(
 
 def test_a_place_that_is_none_is_wrong_usage(nivaran: Command) -> None:
     assert nivaran("dlq", "show", "grievance.nowhere/1").exit_code == 2
+
+
+@pytest.mark.usefixtures("topics")
+def test_the_audit_says_that_it_is_older_than_what_wrote_the_log(nivaran: Command, own_kafka: KafkaCluster) -> None:
+    later = Producer({"bootstrap.servers": own_kafka.bootstrap})
+    later.produce(CASE_EVENTS, b'{"type": "case.from-a-later-release.v1"}', b"109763405948883359")
+    assert later.flush(20) == 0
+    told = nivaran("audit", "--no-redis", "--processes", "1")
+    assert told.exit_code == 1
+    assert "a later release wrote it" in told.stderr
+    assert "case.from-a-later-release" not in told.stderr, "nothing of what a record says"

@@ -20,7 +20,7 @@ from schemas.events import EscalationRaised
 from schemas.topics import ESCALATION_RAISED, WEBHOOK_UNDELIVERED
 from streams.profiles.load import departments
 from tests.live.harness import WorkerProcess, producer, records
-from tests.subscribing import SECRET, Endpoint, listening
+from tests.subscribing import ENVIRON, Endpoint, listening
 from tests.waiting import auntil
 
 pytestmark = pytest.mark.live
@@ -51,11 +51,7 @@ class Sending:
             "NIVARAN_KAFKA": bootstrap,
             "NIVARAN_GROUP_PREFIX": prefix,
             "NIVARAN_WEBHOOKS": str(self._file),
-            "NIVARAN_WEBHOOK_SECRET_A": SECRET,
-            "NIVARAN_WEBHOOK_PLAIN_HTTP": "true",
-            "NIVARAN_WEBHOOK_NETWORKS": "127.0.0.0/8",
-            "NIVARAN_WEBHOOK_FIRST_PAUSE": "0.2",
-            "NIVARAN_WEBHOOK_LONGEST_PAUSE": "0.5",
+            **ENVIRON,
         }
 
     def subscribe(self, subscriptions: Mapping[str, tuple[Endpoint, str]]) -> None:

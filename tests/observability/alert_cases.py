@@ -96,7 +96,16 @@ CAUSES: tuple[Case, ...] = (
             'kafka_consumergroup_members{consumergroup="h"}': const(2),
         },
     ),
-    *_pair("NivaranLagSeconds", "page", 5, {SECONDS + PLACE: const(61)}, {SECONDS + PLACE: "90 20x60"}),
+    *_pair(
+        "NivaranLagSeconds",
+        "page",
+        5,
+        {SECONDS + PLACE: const(61)},
+        {
+            SECONDS + PLACE: "90 20x60",
+            SECONDS + '{consumergroup="g-webhooks-desk",topic="t",partition="0"}': const(9000),
+        },
+    ),
     *_pair(
         "NivaranLagStuck",
         "page",
@@ -172,7 +181,17 @@ CAUSES: tuple[Case, ...] = (
         "ticket",
         12,
         {'nivaran_webhook_tried_seconds{subscription="desk",instance="a"}': const(3700)},
-        {'nivaran_webhook_tried_seconds{subscription="desk",instance="a"}': const(3000)},
+        {
+            'nivaran_webhook_tried_seconds{subscription="desk",instance="a"}': const(3000),
+            SECONDS + PLACE: const(9000),
+        },
+    ),
+    *_pair(
+        "NivaranSubscriberAway",
+        "ticket",
+        12,
+        {SECONDS + '{consumergroup="g-webhooks-desk",topic="t",partition="0"}': const(3700)},
+        {SECONDS + '{consumergroup="g-webhooks-desk",topic="t",partition="0"}': const(3000)},
     ),
     *_pair(
         "NivaranSmsGatewayAway",

@@ -55,9 +55,11 @@ class Fold:
         elif after is not before:
             state.set_bytes(STATE, self._dumps(after))
         found = []
-        for index, (topic, subject, record, event_at) in enumerate(outputs):
-            name, event_id = subject.encode(), f"{CASE.reads}-{at.partition}-{at.offset}-{index}".encode()
-            found.append(Out(topic, name, encode(record), self._stamp(record, event_id, name, event_at, None)))
+        for index, made in enumerate(outputs):
+            name, event_id = made.key.encode(), f"{CASE.reads}-{at.partition}-{at.offset}-{index}".encode()
+            found.append(
+                Out(made.topic, name, encode(made.value), self._stamp(made.value, event_id, name, made.at, None))
+            )
         return found
 
 

@@ -49,10 +49,15 @@ def made(group: str, folder: str, settings: Settings) -> Any:
                 table.pop(key, None)
             elif after is not before:
                 table[key] = dumps(after)
-            for index, (topic, subject, record, event_at) in enumerate(outputs):
-                name, event_id = subject.encode(), f"{CASE.reads}-{message.partition}-{message.offset}-{index}".encode()
-                headers = dict(stamp(record, event_id, name, event_at, None))
-                await written[topic].send(key=name, value=encode(record), headers=headers, timestamp=message.timestamp)
+            for index, made in enumerate(outputs):
+                name, event_id = (
+                    made.key.encode(),
+                    f"{CASE.reads}-{message.partition}-{message.offset}-{index}".encode(),
+                )
+                headers = dict(stamp(made.value, event_id, name, made.at, None))
+                await written[made.topic].send(
+                    key=name, value=encode(made.value), headers=headers, timestamp=message.timestamp
+                )
 
     return app
 

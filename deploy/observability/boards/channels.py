@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from deploy.observability.alerts import SUBSCRIBERS
 from deploy.observability.boards.panels import lines, quantiles, rate
 from deploy.observability.grafana import Board
 
@@ -172,6 +173,24 @@ WEBHOOKS: Final = Board(
                     "1 after an answer 410.",
                     "short",
                     ("max by (subscription) (nivaran_webhook_gone{$S})", "{{subscription}}"),
+                ),
+                lines(
+                    "Behind",
+                    "Age of the oldest record a subscriber has not been given, also while nobody calls it.",
+                    "s",
+                    (
+                        f"max by (consumergroup) (nivaran_consumergroup_lag_seconds{{$S,{SUBSCRIBERS}}})",
+                        "{{consumergroup}}",
+                    ),
+                ),
+                lines(
+                    "Called by nobody",
+                    "Partitions that no process reads for a subscriber; after an answer 410 that is meant.",
+                    "short",
+                    (
+                        f"max by (consumergroup) (nivaran_consumergroup_unowned_partitions{{$S,{SUBSCRIBERS}}})",
+                        "{{consumergroup}}",
+                    ),
                 ),
             ),
         ),

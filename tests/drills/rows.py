@@ -1,0 +1,85 @@
+"""The drills, row by row: the fault, the alerts it must set off, and what the pages of these say to do."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from tests.drills import strikes as s
+from tests.drills.disk import Disk
+from tests.drills.ground import Ground
+
+Hand = str | Callable[[Ground], None]
+"""A command of the page of one of the alerts, or what somebody does that is no command: its docstring says it."""
+
+
+class Row(NamedTuple):
+    """`after`: how many seconds at most until all of `alerts` fire; `over`: until none of them does."""
+
+    fault: str
+    alerts: tuple[str, ...]
+    strike: s.Strike
+    do: tuple[Hand, ...]
+    brokers: int = 1
+    after: float = 90.0
+    over: float = 180.0
+    root: bool = False
+
+    @property
+    def void(self) -> str:
+        """Why it cannot be done here; empty when it can."""
+        return "only root can mount a disk of limited size" if self.root and not Disk.possible() else ""
+
+
+UP: Final = "docker compose --profile app up -d worker-case"
+KAFKA: Final = "docker compose up -d kafka"
+HANGS: Final = "docker compose restart kafka"
+
+ROWS: Final = (
+    Row("exporter stopped", ("NivaranExporterAbsent",), s.stop("exporter"),
+        ("docker compose --profile observability up -d exporter",)),
+    Row("worker `case` stopped", ("NivaranClockAbsent", "NivaranPartitionsUnowned"), s.stop("worker-case"), (UP,)),
+    Row("worker `sla` frozen", ("NivaranTargetDown",), s.freeze("worker-sla"), ("docker compose restart worker-sla",)),
+    Row("one of two workers `intake` stopped", ("NivaranStandbyLost",), s.stop("intake-2"),
+        ("docker compose --profile app up -d --scale worker-intake=2",)),
+    Row("sender with a wrong contact key", ("NivaranSmsRefused",), s.contact_key,
+        (s.right_contact_key, "docker compose up -d worker-sms"), after=150),
+    Row("a subscriber answers 410", ("NivaranSubscriberAway",), s.gone,
+        (s.raise_revision,)),
+    Row("a complaint above the last level", ("NivaranFallbackRouting",), s.above_the_last_level,
+        ("nivaran profile show up-1076",), over=300),
+    Row("SMS sandbox stopped", ("NivaranSmsGatewayAway", "NivaranOfficerSmsLate"), s.stop("sms-sandbox"),
+        (s.answer_again,), over=300),
+    Row("an event of a later release", ("NivaranBoardUnreadable",), s.unknown_event,
+        ("docker compose up -d worker-board",)),
+    Row("150 records that are no commands", ("NivaranDeadLetters", "NivaranDeadLetterRatio"), s.poison(s.POISON),
+        ("nivaran dlq list", "nivaran dlq redrive --error-class invalid --dry-run"), over=240),
+    Row("a consumer group with a number in its name", ("NivaranLabelOverflow",), s.stranger, (s.delete_stranger,)),
+    Row("gateway killed three times", ("NivaranRestarts",), s.kill_thrice, ("nivaran topics verify",)),
+    Row("members of `intake` join and leave without end", ("NivaranRebalancing",), s.come_and_go, (s.dismiss,)),
+    Row("Redis flushed", ("NivaranBoardRebuilt",), s.flush_redis, ("nivaran audit",), over=300),
+    Row("worker `board` frozen for over a minute",
+        ("NivaranReadModelStale", "NivaranLagStuck", "NivaranLagSeconds"), s.freeze("worker-board"),
+        ("docker compose restart worker-board",), after=150),
+    Row("Redis killed", ("NivaranBoardRedisAway", "NivaranExporterBlind", "NivaranGatewayWithoutRedis"), s.kill_redis,
+        ("docker compose up -d redis",)),
+    Row("an old register loaded, one wake at a time",
+        ("NivaranEventsLate", "NivaranEscalationsLate", "NivaranTimersOverdue", "NivaranClockStopped"), s.old_register,
+        (s.right_wake_bound, "docker compose up -d worker-case"), after=300, over=300),
+    Row("Kafka frozen while a worker recovers", ("NivaranRecoveryStalled", "NivaranWorkerNotReady"),
+        s.freeze_in_recovery, (HANGS,)),
+    Row("Kafka frozen", ("NivaranTransactionOpen", "NivaranGatewayKafkaAway", "NivaranIntakeNotDurable"),
+        s.freeze_kafka, (HANGS,), over=300),
+    Row("no channel sends anything", ("NivaranNoIntake",), s.no_complaints, (s.complaints_again,), after=240),
+    Row("disk of the broker's volume 95 % full", ("NivaranDiskAlmostFull",), s.fill(0.95), (s.more_room,), root=True),
+    Row("disk fills", ("NivaranDiskFilling",), s.fill_slowly, (s.more_room,), after=240, root=True),
+    Row("Alertmanager killed", ("Watchdog",), s.kill_alertmanager,
+        ("docker compose --profile observability up -d",), over=150),
+    Row("one of three brokers killed",
+        ("NivaranBrokerMissing", "NivaranUnderReplicated", "NivaranPartitionWithoutLeader"), s.kill_a_broker, (KAFKA,),
+        brokers=3),
+)  # fmt: skip
+"""Watchdog is the one that fires when all is well: of it the seconds are those until it was missing, and back."""
+
+NOT_DRILLED: Final = {
+    "NivaranSmsUnknown": "the profile calls again six times before it gives a message up as unknown: a quarter of an"
+    " hour and more of real time; tests/observability tries the rule, tests/live/test_sms_sender.py the silence",
+}
