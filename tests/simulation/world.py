@@ -24,8 +24,9 @@ from tests.simulation.lives import START, Story, Told
 
 PARTITIONS = 2
 MOST_IN_A_BATCH = 4
-SLACK_MS = 6 * DAY_MS
-"""No more time passes while a record waits to be read, or a wake to be written: seven days are allowed."""
+SLACK_MS = 2 * DAY_MS
+"""No more time passes while a wake waits to be written, nor while it then waits to be read. Seven days are allowed, and
+a case's warning and its due instant may wait one after the other."""
 NEVER = 1 << 62
 Kind = Literal["none", "outputs-without-position", "state-without-outputs", "wakes-forgotten"]
 
