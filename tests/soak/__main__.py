@@ -33,6 +33,7 @@ ROLES = {"intake": 2, "case": 2, "sla": 1, "sms": 1, "officers": 1, "board": 1}
 SESSION_S = 10.0
 SETTLE_S = 900.0
 LOOK_S = 2.0
+AT_REST_MS = 240_000
 MINUTE_S = 60.0
 
 
@@ -117,9 +118,18 @@ def _under_load(plan: Plan, sending: load.Load, sampler: Sampler, strikes: Strik
 
 
 def _settled(fleet: Fleet) -> tuple[int | None, list[str]]:
+    """Wait until nothing is left to do, and nothing falls due while it is audited: refused SMS are tried again."""
+    deadline = time.monotonic() + SETTLE_S
     try:
-        fleet.settle(SETTLE_S)
-        return fleet.lag(), []
+        while True:
+            fleet.settle(SETTLE_S)
+            soon = time.time_ns() // 1_000_000 + AT_REST_MS
+            told = [worker.get("/quiesced") for worker in fleet.workers]
+            if all(each is not None and (each["next_due"] is None or each["next_due"] > soon) for each in told):
+                return fleet.lag(), []
+            if time.monotonic() > deadline:
+                return fleet.lag(), [f"something is still due soon after {SETTLE_S:.0f} s: it cannot be audited"]
+            time.sleep(LOOK_S)
     except FleetError as error:
         return None, [str(error).partition("\n")[0]]
 
