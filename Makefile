@@ -61,6 +61,9 @@ faults: .venv/dev  ## the whole matrix of faults, each row under load and audite
 drill: .venv/dev tools  ## every alert set off by a fault of its kind and ended by its runbook page (ARGS="--list", "--row Redis")
 	@$(BIN)/python -m tests.drills $(ARGS)
 
+soak: .venv/dev  ## a deployment under a steady load with faults, judged in the end (ARGS="--minutes 60 --rate 1000 --seed 7")
+	@$(BIN)/python -m tests.soak $(ARGS)
+
 simulation: .venv/dev  ## the flow under a scheduler that seeds decide (ARGS="--seeds 100000"; "--seed N" replays one)
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
@@ -119,4 +122,4 @@ install = echo "installing requirements/$(1).txt"; \
 	echo "Packages could not be installed (the reason stands above). A reachable package index is needed; pip's own" \
 		"settings are used (PIP_INDEX_URL, pip.conf, proxies)." >&2; exit 1; }
 
-.PHONY: help demo test check static pure api whole tools real chaos faults drill simulation bench lock clean
+.PHONY: help demo test check static pure api whole tools real chaos faults drill soak simulation bench lock clean

@@ -1,12 +1,18 @@
 """How far a consumer group has come, asked without joining it, and where partitions begin and end."""
 
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+MOVED: Final = frozenset({
+    KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+})  # fmt: skip
+"""Answers that another broker would not give, or this one soon."""
+MOVED_S: Final = 0.2
 Place = tuple[str, int]
 """Topic and partition."""
 
@@ -23,10 +29,18 @@ def onlooker(config: Mapping[str, Any], group: str) -> Consumer:
 def committed(asking: Consumer, topic: str, partitions: Iterable[int], timeout: float) -> dict[int, int]:
     """Return the next offset the group will read of each partition it has committed; raises KafkaException.
 
-    Waits up to `timeout` seconds for a coordinator that is still being made.
+    Waits up to `timeout` seconds for a coordinator that is still being made, or has just moved to another broker.
     """
-    places = [TopicPartition(topic, partition) for partition in partitions]
-    return {place.partition: place.offset for place in asking.committed(places, timeout) if place.offset >= 0}
+    places, deadline = [TopicPartition(topic, partition) for partition in partitions], time.monotonic() + timeout
+    while True:
+        try:
+            found = asking.committed(places, max(MOVED_S, deadline - time.monotonic()))
+        except KafkaException as error:
+            if error.args[0].code() not in MOVED or time.monotonic() > deadline:
+                raise
+            time.sleep(MOVED_S)  # the client asks meanwhile who it is now
+        else:
+            return {place.partition: place.offset for place in found if place.offset >= 0}
 
 
 def offsets(

@@ -21,6 +21,10 @@ Counts = tuple[int, int]
 """Actions by the officer himself, and by a delegate."""
 
 
+Act = tuple[int, bool]
+"""An action's own instant (UTC ms), and whether a delegate did it."""
+
+
 class Blot(Struct, frozen=True, array_like=True):
     """A case past its due instant at this office from `since` until it left (None: it is still here)."""
 
@@ -50,10 +54,12 @@ class Office(Struct, frozen=True, array_like=True):
     charges: tuple[Charge, ...] = ()
     blots: tuple[Blot, ...] = ()
     acts: dict[int, dict[str, Counts]] = {}
-    """Start of the local day -> officer -> actions."""
+    """Start of the local day -> officer -> actions that name him."""
     cut_to: int = 0
     vacant_acts: int = 0
     vacant_defaulters: int = 0
+    unnamed: dict[int, tuple[Act, ...]] = {}
+    """Start of the local day -> actions that name nobody: they count with whoever is known to have held charge."""
 
 
 class Conduct(NamedTuple):
@@ -74,8 +80,17 @@ def conduct(office: Office, day: Span) -> dict[str, Conduct]:
     cases: defaultdict[str, dict[CaseId, None]] = defaultdict(dict)
     for blot in sorted((each for each in office.blots if each.on(day)), key=lambda each: (each.since, each.case)):
         cases[holder(office, max(blot.since, day.start_at))][blot.case] = None
-    acts = office.acts.get(day.start_at, {})
+    acts = dict(office.acts.get(day.start_at, {}))
+    for at, delegated in office.unnamed.get(day.start_at, ()):
+        who = holder(office, at)
+        acts[who] = counted(acts.get(who, (0, 0)), delegated=delegated)
     return {who: Conduct(*acts.get(who, (0, 0)), tuple(cases.get(who, ()))) for who in {**acts, **cases}}
+
+
+def counted(counts: Counts, *, delegated: bool) -> Counts:
+    """One action more."""
+    personal, others = counts
+    return (personal, others + 1) if delegated else (personal + 1, others)
 
 
 def days(start_at: int, until: int, zone: str) -> Iterator[Span]:
@@ -88,7 +103,7 @@ def days(start_at: int, until: int, zone: str) -> Iterator[Span]:
 
 def next_day(office: Office, zone: str) -> Span | None:
     """The first day not told that has anything to tell."""
-    starts = [start for start in office.acts if start >= office.cut_to]
+    starts = [start for start in (*office.acts, *office.unnamed) if start >= office.cut_to]
     starts += [
         max(each.since, office.cut_to) for each in office.blots if each.last is None or each.last >= office.cut_to
     ]
@@ -103,6 +118,7 @@ def trimmed(office: Office, first: int) -> Office:
         charges=tuple(charge for charge in office.charges if charge.from_at >= in_force),
         blots=tuple(blot for blot in office.blots if blot.last is None or blot.last >= first),
         acts={start: acts for start, acts in office.acts.items() if start >= first},
+        unnamed={start: acts for start, acts in office.unnamed.items() if start >= first},
     )
 
 

@@ -16,6 +16,7 @@ from streams.officers.charge import (
     Conduct,
     Office,
     conduct,
+    counted,
     days,
     entry,
     holder,
@@ -94,13 +95,18 @@ def _acted(office: Office, record: o.OfficeActed, profile: Profile) -> Office | 
     day = bounds("day", record.at, profile.zone)
     if day.start_at < first_open(office.cut_to, profile):
         return TOO_LATE
-    who = record.officer or holder(office, record.at)
-    if who == NOBODY and day.end_at <= office.cut_to:
-        return replace(office, vacant_acts=office.vacant_acts + 1)
+    if record.officer is None:
+        # a charge that is told of late may still say whose it was
+        unnamed = (*office.unnamed.get(day.start_at, ()), (record.at, record.delegated))
+        vacant = holder(office, record.at) == NOBODY and day.end_at <= office.cut_to
+        return replace(
+            office,
+            unnamed={**office.unnamed, day.start_at: unnamed},
+            vacant_acts=office.vacant_acts + vacant,
+        )
     acts = office.acts.get(day.start_at, {})
-    personal, delegated = acts.get(who, (0, 0))
-    counts = (personal, delegated + 1) if record.delegated else (personal + 1, delegated)
-    return replace(office, acts={**office.acts, day.start_at: {**acts, who: counts}})
+    counts = counted(acts.get(record.officer, (0, 0)), delegated=record.delegated)
+    return replace(office, acts={**office.acts, day.start_at: {**acts, record.officer: counts}})
 
 
 def _ended(office: Office, case: str, since: int, instead: tuple[Blot, ...]) -> Office | Refused:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -17,6 +17,7 @@ from rich.table import Table
 
 from deploy.local.errors import LocalError
 from deploy.local.kafka import KafkaCluster
+from tests.faults.netns import HERE, Cable
 from tests.faults.proxy import Proxy
 from tests.faults.rows import BY_TESTS, ROWS, SHORT, SHORT_SHARE, Shown
 from tests.faults.trial import Outcome, Row, Trial, as_json, flow_of_points, latest_firing, together
@@ -41,9 +42,9 @@ def run(row: Row, seed: int, folder: Path, share: float = 1.0, *, keep: bool = F
     flow = FLOWS[row.flow](prefix)
     if row.flow == "toy":
         flow = flow_of_points(flow, prefix)
-    with _disk(row, folder) as home, _kafka(row, home, keep) as (kafka, proxy):
+    with _disk(row, folder) as home, _cable(row) as cable, _kafka(row, home, keep, cable) as (kafka, proxy):
         stand = Stand(kafka, flow, prefix, folder, row.workers, session_s=4, static=row.static)
-        trial = Trial(stand, kafka, random.Random(seed), times, proxy)
+        trial = Trial(stand, kafka, random.Random(seed), times, proxy, cable)
         try:
             stand.start_all()
             stand.start_load(seed, MOST_INPUTS, RATE[row.flow])
@@ -72,11 +73,11 @@ def _outcome(row: Row, seed: int, folder: Path, share: float, *, keep: bool) -> 
 
 
 @contextmanager
-def _kafka(row: Row, home: Path, keep: bool) -> Iterator[tuple[KafkaCluster, Proxy | None]]:
-    proxy = Proxy() if row.proxied else None
+def _kafka(row: Row, home: Path, keep: bool, cable: Cable | None) -> Iterator[tuple[KafkaCluster, Proxy | None]]:
+    proxy = Proxy(host=HERE) if cable is not None else Proxy() if row.proxied else None
     settings = {"group.min.session.timeout.ms": "3000"}
     if proxy is not None:
-        settings["advertised.listeners"] = f"CLIENT://127.0.0.1:{proxy.port}"
+        settings["advertised.listeners"] = f"CLIENT://{proxy.host}:{proxy.port}"
     cluster = KafkaCluster(home / "kafka", brokers=row.brokers, heap_mb=384, settings=settings, keep=keep)
     if proxy is not None:
         proxy.target = cluster.nodes[0].ports.client
@@ -86,6 +87,10 @@ def _kafka(row: Row, home: Path, keep: bool) -> Iterator[tuple[KafkaCluster, Pro
     finally:
         if proxy is not None:
             proxy.close()
+
+
+def _cable(row: Row) -> AbstractContextManager[Cable | None]:
+    return Cable() if row.cabled else nullcontext()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ LOOPBACK = "127.0.0.1"
 class Proxy:
     """Passes its `port` on to `target` from a thread of its own; what it does wrong can be changed at any moment."""
 
-    def __init__(self, target: int = 0) -> None:
+    def __init__(self, target: int = 0, host: str = LOOPBACK) -> None:
         self.delay_s = 0.0
         """Of every chunk."""
         self.bytewise = False
@@ -30,7 +30,8 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
-        self._server = self._run(asyncio.start_server(self._serve, LOOPBACK, 0))
+        self._server = self._run(asyncio.start_server(self._serve, host, 0))
+        self.host = host
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def reset(self) -> None:

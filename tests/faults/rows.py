@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from tests.faults import brokers, workers
+from tests.faults.netns import no_netns
 from tests.faults.points import POINTS
 from tests.faults.poison import poison
 from tests.faults.trial import Row
@@ -10,6 +11,7 @@ from tests.faults.trial import Row
 ROWS: tuple[Row, ...] = (
     *(Row(f"worker kill -9 {point}", workers.at_point(point), 25) for point in POINTS),
     Row("worker frozen past its session", workers.zombies, 3),
+    Row("worker cut off past its session", workers.cuts, 3, cabled=True, fits=no_netns),
     Row("workers come and go", workers.storm, 20, workers=3),
     Row("workers come and go under names of their own", workers.storm, 20, workers=3, static=True),
     Row("worker kill -9, all stages of the helpline", workers.kills, 12, flow="helpline"),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from deploy.local.kafka import KafkaCluster, KafkaNode
 from schemas.codec import decoder
+from tests.faults.netns import Cable
 from tests.faults.proxy import Proxy
 from tests.live.audit import Audit
 from tests.live.flows import Flow
@@ -33,6 +34,7 @@ class Trial:
     times: int
     """How often it shall strike."""
     proxy: Proxy | None = None
+    cable: Cable | None = None
     struck: int = 0
     recovered_s: list[float] = field(default_factory=list)
     """From a strike (or the end of one that lasts) until everything written before was folded."""
@@ -81,6 +83,8 @@ class Row(NamedTuple):
     workers: int = 2
     flow: str = "toy"
     proxied: bool = False
+    cabled: bool = False
+    """Whether there is a network of its own for a worker; brokers are reached through the proxy then."""
     static: bool = False
     small_disk: bool = False
     """Whether the brokers are on a disk that can be filled."""

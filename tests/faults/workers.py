@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.faults.netns import THERE
 from tests.faults.trial import TAKEN_OVER_S, Trial
-from tests.live.stand import Place, pause
+from tests.live.stand import Apart, Place, pause
 from tests.waiting import until
 
 STRIKES_S = 400.0
@@ -75,6 +76,33 @@ def zombies(trial: Trial) -> None:
             trial.struck += 1
         finally:
             stand.workers[victim].signal(signal.SIGCONT)
+        trial.recovers()
+
+
+def cuts(trial: Trial) -> None:
+    """A worker and the brokers hear nothing of each other for longer than its session, then again: nobody was told."""
+    stand, cable, proxy = trial.stand, trial.cable, trial.proxy
+    assert cable is not None
+    assert proxy is not None
+    victim, *others = stand.places
+    there = {"NIVARAN_KAFKA": f"{proxy.host}:{proxy.port}", "NIVARAN_HTTP_HOST": THERE}
+    stand.apart[victim] = Apart(("tests.faults.netns", cable.name), there)
+    stand.workers[victim].stop()
+    stand.start(victim).wait_ready()
+    for _ in range(trial.times):
+        until(lambda: trial.partitions_of([victim]) > 0, TAKEN_OVER_S, what="it has partitions to lose")
+        everything = trial.partitions_of(stand.places)
+        cable.cut()
+        try:
+            until(
+                lambda everything=everything: trial.partitions_of(others) >= everything > 0,
+                TAKEN_OVER_S,
+                what="others have its partitions",
+            )
+            pause(trial.draw, stand.session_s, 2 * stand.session_s)
+            trial.struck += 1
+        finally:
+            cable.mend()
         trial.recovers()
 
 

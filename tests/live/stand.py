@@ -5,7 +5,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from confluent_kafka import KafkaException, Producer
@@ -27,6 +27,13 @@ Place = tuple[str, int]
 """A role and a number within it."""
 
 
+class Apart(NamedTuple):
+    """How a worker is started that runs elsewhere: what is put before its command, and its own settings."""
+
+    launcher: tuple[str, ...]
+    environ: dict[str, str]
+
+
 @dataclass
 class Stand:
     """Topics, load and workers of one run."""
@@ -39,6 +46,7 @@ class Stand:
     session_s: int = 6
     environ: dict[str, str] = field(default_factory=dict)
     """For every worker that is started from now on."""
+    apart: dict[Place, Apart] = field(default_factory=dict)
     static: bool = False
     """Whether workers have names in their group that outlive them."""
     workers: dict[Place, WorkerProcess] = field(default_factory=dict)
@@ -84,8 +92,12 @@ class Stand:
             **self.environ,
             **environ,
         }
+        launcher: tuple[str, ...] = ()
+        if place in self.apart:
+            launcher, own = self.apart[place]
+            settings |= own
         log = self.folder / f"{role}-{number}.log"
-        self.workers[place] = WorkerProcess(self.flow.workers[role], settings, log)
+        self.workers[place] = WorkerProcess((*launcher, *self.flow.workers[role]), settings, log)
         return self.workers[place]
 
     def restart_those_that_left(self) -> None:
