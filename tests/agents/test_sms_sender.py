@@ -56,11 +56,11 @@ def request(**changes: object) -> SmsRequested:
 
 
 async def sent(sender: SmsSender, handed: SmsRequested, attempt: int = 1) -> SmsOutcome:
-    topic, key, outcome, at = await sender.send(
-        handed.id, SmsHandover(handed, attempt, NOW), Origin(SMS_OUTBOX, 0, 0, NOW)
-    )
+    made = await sender.send(handed.id, SmsHandover(handed, attempt, NOW), Origin(SMS_OUTBOX, 0, 0, NOW))
+    outcome = made.value
     assert isinstance(outcome, SmsOutcome)
-    assert (topic, key, at, outcome.id, outcome.attempt) == (SMS_REQUESTED, handed.id, NOW, handed.id, attempt)
+    assert (made.topic, made.key, made.at) == (SMS_REQUESTED, handed.id, NOW)
+    assert (outcome.id, outcome.attempt) == (handed.id, attempt)
     return outcome
 
 

@@ -13,6 +13,7 @@ from agents.runtime.effects import Effects
 from agents.runtime.fold import Fold
 from agents.runtime.metrics import Metrics, StageMeter
 from agents.runtime.wakes import LaneWakes, Waker
+from agents.runtime.window import Window
 from agents.settings import Settings, SettingsError
 from agents.sms.generic import HttpGateway
 from agents.sms.sender import SmsSender
@@ -169,7 +170,7 @@ async def test_what_a_due_instant_begins_is_a_trace_of_its_own(spans: Spans, exp
 
         lane = LaneWakes(CASE_COMMANDS, 0, lambda key: fold.due(states[key]))
         lane.index.note(due, key)
-        Waker("case", At(due + 500), cast("Any", Written()), metrics, 10).fire(lane)
+        Waker("case", At(due + 500), cast("Any", Written()), metrics, Window(10, 1.0)).fire(lane)
         [wake] = out
         return wake
 
