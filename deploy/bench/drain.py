@@ -187,7 +187,7 @@ def _agree(first: Drain, other: Drain) -> bool:
 
 def _side(runs: list[Drain], groups: dict[tuple[str, int], list[Drain]]) -> Side:
     who, cases = runs[0].who, runs[0].cases
-    floor = groups.get((PLAIN, cases)) or groups[PLAIN, min(before for _, before in groups)]
+    floor = groups.get((PLAIN, cases)) or groups[PLAIN, min(before for kind, before in groups if kind == PLAIN)]
     cpu, steady = spread([each.cpu_us for each in runs]), spread([each.steady_cpu_us for each in runs])
     return Side(
         who,

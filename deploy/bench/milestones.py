@@ -7,11 +7,12 @@ from collections.abc import Collection
 from types import TracebackType
 from typing import Final, Self
 
-from confluent_kafka import OFFSET_END, Consumer, TopicPartition
+from confluent_kafka import OFFSET_END
 from redis import Redis
 
 from agents.readmodel.keys import Keys
 from deploy.bench.lab import BenchError
+from deploy.bench.onlooker import reader
 from deploy.bench.pace import Sent
 from schemas.topics import CASE_EVENTS
 
@@ -31,15 +32,7 @@ class Registrations:
 
     def __init__(self, kafka: str, partitions: int) -> None:
         self.at: dict[str, float] = {}
-        self._consumer = Consumer({
-            "bootstrap.servers": kafka,
-            "group.id": "nivaran-bench",  # the client demands one; nothing is committed
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "fetch.wait.max.ms": 20,
-            "log_level": 2,
-        })  # fmt: skip
-        self._consumer.assign([TopicPartition(CASE_EVENTS, each, OFFSET_END) for each in range(partitions)])
+        self._consumer = reader(kafka, {(CASE_EVENTS, each): OFFSET_END for each in range(partitions)})
 
     def look(self) -> None:
         messages = self._consumer.consume(FETCHED, WAIT_S)
@@ -124,9 +117,9 @@ class Watch:
                 raise BenchError(f"void: {left} cases are not in the log, {self.board.waiting} not on the board")
             time.sleep(LOOK_S)
 
-    def _run(self, reader: Registrations | Sightings) -> None:
+    def _run(self, looking: Registrations | Sightings) -> None:
         try:
             while not self._ended.is_set():
-                reader.look()
+                looking.look()
         except Exception as fault:  # noqa: BLE001 - told when the run ends
             self._faults.append(fault)

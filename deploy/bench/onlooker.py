@@ -19,6 +19,21 @@ LOOK_S: Final = 0.1
 _sighting: Final[Callable[[bytes], ClusterSighting]] = decoder(ClusterSighting)
 
 
+def reader(kafka: str, begin: Mapping[Place, int]) -> Consumer:
+    """A reader of committed records from these offsets on, which has them soon after they are there."""
+    consumer = Consumer({
+        "bootstrap.servers": kafka,
+        "group.id": "nivaran-bench",  # the client demands one; nothing is committed
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "fetch.wait.max.ms": 20,
+        "fetch.queue.backoff.ms": 20,
+        "log_level": 2,
+    })  # fmt: skip
+    consumer.assign([TopicPartition(*place, offset) for place, offset in begin.items()])
+    return consumer
+
+
 class Onlooker:
     """Reads escalations, and the sightings that are in the transactions of registrations and nobody else's.
 
@@ -31,16 +46,7 @@ class Onlooker:
         self.registered: dict[str, float] = {}
         self._fault: Exception | None = None
         self._ended = threading.Event()
-        self._consumer = Consumer({
-            "bootstrap.servers": kafka,
-            "group.id": "nivaran-bench",  # the client demands one; nothing is committed
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "fetch.wait.max.ms": 20,
-            "fetch.queue.backoff.ms": 20,
-            "log_level": 2,
-        })  # fmt: skip
-        self._consumer.assign([TopicPartition(*place, offset) for place, offset in begin.items()])
+        self._consumer = reader(kafka, begin)
         self._thread = threading.Thread(target=self._follow, name="onlooker", daemon=True)
 
     def __enter__(self) -> Self:

@@ -23,6 +23,7 @@ OWN_SETTINGS: Final = {
     # two cores for everything: few, larger transactions and fetches; nobody waits for a single record here
     "NIVARAN_COMMIT_GAP_MS": "100",
     "NIVARAN_FETCH_WAIT_MS": "100",
+    "NIVARAN_WAKE_AHEAD_MS": "1000",
     # citizens of the whole state come from one address here
     "NIVARAN_RATE": "0",
     "NIVARAN_OFFICES": "sandbox",

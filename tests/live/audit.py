@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from agents.telemetry.trace import TRACEPARENT
 from schemas.codec import cloudevent, decoder, encode
 from streams.stage import Origin, Stage
 from tests.live.harness import records
@@ -75,11 +76,13 @@ def expected(bootstrap: str, stage: Stage[Any]) -> Expected:
             found.states.pop(key, None)
         else:
             found.states[key] = state
+        trace = dict(message.headers() or []).get(TRACEPARENT)
         for index, output in enumerate(outputs):
             event = f"{stage.reads}-{partition}-{offset}-{index}"
             headers = cloudevent(
-                output.value, source=f"/nivaran/{stage.name}", id=event, subject=output.key, at=output.at
-            )
+                output.value, source=f"/nivaran/{stage.name}", id=event, subject=output.key, at=output.at,
+                traceparent=trace,
+            )  # fmt: skip
             found.outputs[output.topic][event.encode()] = (output.key.encode(), encode(output.value), headers)
         if refused is not None:
             found.dead.add((partition, offset))
