@@ -181,8 +181,9 @@ class ServerProcess:
             command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError, IndexError):
             return None
-        ours = start_ticks(pid) == ticks and os.fsencode(self.folder) in command_line
-        return pid if ours else None
+        # for a moment, while the shell becomes the server, there is no command line
+        ours = not command_line or os.fsencode(self.folder) in command_line
+        return pid if ours and start_ticks(pid) == ticks else None
 
     def _signal(self, number: signal.Signals) -> None:
         if (pid := self.pid) is not None:
