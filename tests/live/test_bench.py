@@ -31,17 +31,16 @@ def measured(tmp_path: Path, *arguments: str) -> dict[str, Any]:
     return measured_part
 
 
-@pytest.mark.timeout(600)  # the first time on a machine it installs the peers
-def test_worker_and_plain_loop_write_the_same_and_peers_the_same_keys_and_values(tmp_path: Path) -> None:
-    case = measured(tmp_path, "case", "--events", "10000", "--open", "500")
+def test_worker_and_plain_loop_write_the_same(tmp_path: Path) -> None:
+    """Peers are left out: they are installed for a measurement, by hand."""
+    case = measured(tmp_path, "case", "--events", "10000", "--open", "500", "--no-peers")
     assert case["same"]
-    worker, plain, *peers = case["runs"]
+    worker, plain = case["runs"]
     assert [(run["who"], run["cases"]) for run in (worker, plain)] == [("worker case", 500), ("plain loop", 500)]
     assert worker["outputs"] == plain["outputs"]
     assert worker["states"] == plain["states"]
     assert worker["outputs"]["count"] > case["commands"]
-    assert [run["who"] for run in peers] == ["Quix Streams", "stock Faust"]
-    assert {run["outputs"]["content"] for run in case["runs"]} == {worker["outputs"]["content"]}
+    assert all(run["cpu_us"] > 0 and run["rss_mib"] > 0 for run in case["runs"])
 
 
 def test_what_metrics_cost_is_the_difference_of_three_that_write_the_same(tmp_path: Path) -> None:
