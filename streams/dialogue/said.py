@@ -49,7 +49,9 @@ class Other(NamedTuple):
     kind: str
 
 
-Said = Text | Choice | Pin | Media | Other
+Plain = Text | Choice | Pin | Other
+"""What a step of a talk answers; a file is taken at every step alike."""
+Said = Plain | Media
 
 
 class Option(Struct, frozen=True, omit_defaults=True):

@@ -11,7 +11,7 @@ from schemas.base import MOST_ATTACHMENTS, Attachment, Language
 from streams.dialogue import menus
 from streams.dialogue.names import category_names, district_names, find
 from streams.dialogue.points import nearest
-from streams.dialogue.said import Ask, Choice, Lodge, Media, Other, Pin, Reply, Said, Text, Wish, plain
+from streams.dialogue.said import Ask, Choice, Lodge, Media, Other, Pin, Plain, Reply, Said, Text, Wish, plain
 from streams.dialogue.standing import Standing, told
 from streams.dialogue.words import words
 from streams.ids import CASE_DIGITS, valid_case_id
@@ -83,11 +83,12 @@ def step(profile: Profile, talk: Talk | None, heard: Heard) -> Turn:
             return _cancelled(held, spoken)
     if isinstance(heard.said, Choice) and heard.said.id == menus.CANCEL and held.step != "done":
         return _cancelled(held, spoken)
-    if isinstance(heard.said, Media):
-        return _filed(profile, _anew(held) if held.step == "done" else held, heard, heard.said)
+    said = heard.said
+    if isinstance(said, Media):
+        return _filed(profile, _anew(held) if held.step == "done" else held, heard, said)
     if talk is None:
         return Turn(held, (_question(profile, held),))
-    return STEPS[held.step](profile, held, heard)
+    return STEPS[held.step](profile, held, heard, said)
 
 
 def lodged(talk: Talk, outcome: Lodged | Refused) -> Turn:
@@ -161,9 +162,9 @@ def _on(profile: Profile, talk: Talk) -> Turn:
     return Turn(talk, (_question(profile, talk),))
 
 
-def _after(profile: Profile, talk: Talk, heard: Heard) -> Turn:
+def _after(profile: Profile, talk: Talk, _: Heard, said: Plain) -> Turn:
     """It was registered, or cancelled: a button pressed twice is told the number, anything else begins anew."""
-    if talk.case and isinstance(heard.said, Choice):
+    if talk.case and isinstance(said, Choice):
         spoken = talk.language or profile.languages[0]
         return Turn(talk, (plain(words(spoken, "talk-registered", case=talk.case)),))
     return _on(profile, _anew(talk))
@@ -171,21 +172,22 @@ def _after(profile: Profile, talk: Talk, heard: Heard) -> Turn:
 
 def _filed(profile: Profile, talk: Talk, heard: Heard, sent: Media) -> Turn:
     """A file is kept at whatever step it comes; what is written beside it counts where words are asked for."""
-    spoken = talk.language or profile.languages[0]
-    taken = sent.file in talk.attachments or len(talk.attachments) < MOST_ATTACHMENTS
-    if taken and sent.file not in talk.attachments:
-        talk = replace(talk, attachments=(*talk.attachments, sent.file))
-    told = words(spoken, "talk-media-taken" if taken else "talk-media-many", count=str(len(talk.attachments)))
-    if sent.caption.strip() and talk.step in {"text", "confirm"}:
-        body = f"{talk.text}\n{sent.caption}" if talk.step == "confirm" else sent.caption
-        turn = _told(profile, talk, heard, body)
-    else:
-        turn = _on(profile, talk)
-    return turn._replace(replies=(plain(told), *turn.replies))
+    files = talk.attachments if sent.file in talk.attachments else (*talk.attachments, sent.file)
+    kept = files[:MOST_ATTACHMENTS]
+    key = "talk-media-taken" if kept == files else "talk-media-many"
+    told = plain(words(talk.language or profile.languages[0], key, count=str(len(kept))))
+    talk = replace(talk, attachments=kept)
+    match talk.step if sent.caption.strip() else None:
+        case "text":
+            turn = _told(profile, talk, heard, sent.caption)
+        case "confirm":
+            turn = _more(profile, talk, heard, sent.caption)
+        case _:
+            turn = _on(profile, talk)
+    return turn._replace(replies=(told, *turn.replies))
 
 
-def _language(profile: Profile, talk: Talk, heard: Heard) -> Turn:
-    said = heard.said
+def _language(profile: Profile, talk: Talk, _: Heard, said: Plain) -> Turn:
     chosen = said.id.removeprefix(menus.LANGUAGE) if isinstance(said, Choice) else ""
     if isinstance(said, Text):
         names = {each: {fold(each), *(fold(words(each, f"talk-{each}")),)} for each in profile.languages}
@@ -194,10 +196,10 @@ def _language(profile: Profile, talk: Talk, heard: Heard) -> Turn:
     return _again(profile, talk) if found is None else _on(profile, replace(talk, step="district", language=found))
 
 
-def _district(profile: Profile, talk: Talk, heard: Heard) -> Turn:
+def _district(profile: Profile, talk: Talk, heard: Heard, said: Plain) -> Turn:
     spoken = talk.language or profile.languages[0]
     known = district_names(profile, heard.at)
-    match heard.said:
+    match said:
         case Choice(id=name):
             code = name.removeprefix(menus.DISTRICT)
             found = int(code) if name.startswith(menus.DISTRICT) and code.isdecimal() else None
@@ -211,7 +213,7 @@ def _district(profile: Profile, talk: Talk, heard: Heard) -> Turn:
         case Pin() as pin:
             reply = _districts(profile, spoken, nearest(known, pin), "talk-district-near", "talk-district-pin")
             return Turn(replace(talk, pin=_written(pin)), (reply,))
-        case Media() | Other():
+        case Other():
             return _again(profile, talk, "talk-not-taken")
 
 
@@ -223,8 +225,8 @@ def _in(profile: Profile, talk: Talk, district: int) -> Turn:
     return _on(profile, replace(talk, step="category", district=district))
 
 
-def _category(profile: Profile, talk: Talk, heard: Heard) -> Turn:
-    match heard.said:
+def _category(profile: Profile, talk: Talk, _: Heard, said: Plain) -> Turn:
+    match said:
         case Choice(id=name):
             return _picked(profile, talk, name)
         case Text(body=body):
@@ -237,7 +239,7 @@ def _category(profile: Profile, talk: Talk, heard: Heard) -> Turn:
             return _again(profile, talk, "talk-category-again")
         case Pin() as pin:
             return _again(profile, replace(talk, pin=_written(pin)))
-        case Media() | Other():
+        case Other():
             return _again(profile, talk, "talk-not-taken")
 
 
@@ -254,13 +256,13 @@ def _about(profile: Profile, talk: Talk, category: str) -> Turn:
     return _on(profile, replace(talk, step="text", category=category))
 
 
-def _text(profile: Profile, talk: Talk, heard: Heard) -> Turn:
-    match heard.said:
+def _text(profile: Profile, talk: Talk, heard: Heard, said: Plain) -> Turn:
+    match said:
         case Text(body=body):
             return _told(profile, talk, heard, body)
         case Pin() as pin:
             return _again(profile, replace(talk, pin=_written(pin)))
-        case Media() | Other():
+        case Other():
             return _again(profile, talk, "talk-not-taken")
         case Choice():
             return _again(profile, talk)
@@ -273,8 +275,8 @@ def _told(profile: Profile, talk: Talk, heard: Heard, body: str) -> Turn:
     return _on(profile, replace(talk, step="confirm", text=written, text_id=heard.id, text_at=heard.at))
 
 
-def _confirm(profile: Profile, talk: Talk, heard: Heard) -> Turn:
-    match heard.said:
+def _confirm(profile: Profile, talk: Talk, heard: Heard, said: Plain) -> Turn:
+    match said:
         case Choice(id=menus.REGISTER):
             assert talk.district is not None
             assert talk.category is not None
@@ -307,7 +309,7 @@ def _whole(talk: Talk) -> str:
     return f"{talk.text}\n📍 {talk.pin}" if talk.pin else talk.text
 
 
-STEPS: Final[Mapping[Step, Callable[[Profile, Talk, Heard], Turn]]] = {
+STEPS: Final[Mapping[Step, Callable[[Profile, Talk, Heard, Plain], Turn]]] = {
     "language": _language,
     "district": _district,
     "category": _category,

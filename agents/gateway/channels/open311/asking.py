@@ -24,8 +24,8 @@ KEPT: Final = frozenset(
     {"api_key", "jurisdiction_id", "idempotency_key", "service_code", "description", "phone", "lat", "long"}
     | {"address_string", "address_id"}
 )
-NOT_KEPT: Final = ("email", "device_id", "account_id", "first_name", "last_name")
-"""What the page knows and a complaint has no place for: the answer names them."""
+NOT_KEPT: Final = ("email", "device_id", "account_id", "first_name", "last_name", "media_url")
+"""What the page knows and a complaint has no place for, pictures elsewhere among it: the answer names them."""
 STORE: Final = "open311"
 """The keeper of the files below NIVARAN_OPEN311_MEDIA, in references."""
 ATTRIBUTE: Final = regex.compile(r"attribute\[([^\[\]]{1,64})\](?:\[\])?")
@@ -53,27 +53,17 @@ class Form(NamedTuple):
     fields: Mapping[str, str]
     attributes: Mapping[str, str]
     errors: list[FieldError]
+    attachment: Attachment | None
+    """The file that media_url names, where it is one that is kept."""
 
-    def not_kept(self, media: str) -> list[str]:
-        """Fields that were sent in vain; files below the address `media` are kept."""
-        vain = [name for name in NOT_KEPT if name in self.fields]
-        return [*vain, "media_url"] if "media_url" in self.fields and self.attachment(media) is None else vain
-
-    def attachment(self, media: str) -> Attachment | None:
-        """The file that media_url names, where it is one below `media`: nobody is sent to an address of strangers."""
-        url = self.fields.get("media_url", "").strip()
-        ref = url.removeprefix(media)
-        if not media or ref == url or ".." in ref:
-            return None
-        kind, _ = guess_type(ref)
-        try:
-            return msgspec.convert({"store": STORE, "ref": ref, "media_type": kind}, Attachment)
-        except msgspec.ValidationError:
-            return None
+    @property
+    def not_kept(self) -> list[str]:
+        kept = {"media_url"} if self.attachment is not None else set()
+        return [name for name in NOT_KEPT if name in self.fields and name not in kept]
 
 
-async def read_form(request: web.Request) -> Form:
-    """The form of a request; raises Problem where the body is none."""
+async def read_form(request: web.Request, media: str) -> Form:
+    """The form of a request; files below the address `media` are kept. Raises Problem where the body is none."""
     if request.content_type != FORM:
         raise Problem(Kind.NOT_JSON, f"Content-Type: must be {FORM}")
     try:
@@ -91,12 +81,22 @@ async def read_form(request: web.Request) -> Form:
             continue
         if held.setdefault(key, value) != value:
             errors.append(FieldError(name[:128], "is given twice, with different values"))
-    return Form(fields, attributes, errors)
+    return Form(fields, attributes, errors, _attachment(fields.get("media_url", "").strip(), media))
 
 
-def complaint_of(
-    form: Form, profile: Profile, channel: Channel, now: int, media: str = ""
-) -> tuple[dict[str, Any], list[FieldError]]:
+def _attachment(url: str, media: str) -> Attachment | None:
+    """A file below `media`, by reference; None of any other: nobody is sent to an address of strangers."""
+    ref = url.removeprefix(media)
+    if not media or ref == url or ".." in ref:
+        return None
+    kind, _ = guess_type(ref)
+    try:
+        return msgspec.convert({"store": STORE, "ref": ref, "media_type": kind}, Attachment)
+    except msgspec.ValidationError:
+        return None
+
+
+def complaint_of(form: Form, profile: Profile, channel: Channel, now: int) -> tuple[dict[str, Any], list[FieldError]]:
     """The body of a complaint at `now` (UTC ms), and what is wrong with the form before the body is looked at."""
     place: dict[str, Any] = {kind: form.attributes[kind] for kind in profile.unit_kinds if kind in form.attributes}
     errors = [*form.errors, *_unknown(form, profile), *_lengths(form), *_position_errors(form)]
@@ -114,8 +114,8 @@ def complaint_of(
     body |= {name: form.fields[field] for name, field in FIELDS.items() if field in form.fields}
     if LANGUAGE in form.attributes:
         body["language"] = form.attributes[LANGUAGE]
-    if (file := form.attachment(media)) is not None:
-        body["attachments"] = [msgspec.to_builtins(file)]
+    if form.attachment is not None:
+        body["attachments"] = [msgspec.to_builtins(form.attachment)]
     if "text" in body:
         body["text"] = "\n".join([body["text"], *_where(form, form.attributes.get(LANGUAGE, profile.languages[0]))])
     return body, errors
@@ -131,7 +131,7 @@ def in_own_words(errors: list[FieldError]) -> Iterator[FieldError]:
 
 def _unknown(form: Form, profile: Profile) -> Iterator[FieldError]:
     for name in form.fields:
-        if name not in KEPT and name not in NOT_KEPT and name != "media_url":
+        if name not in KEPT and name not in NOT_KEPT:
             yield FieldError(name[:128], "no such field in GeoReport v2")
     known = (DISTRICT, *profile.unit_kinds, TYPE, LANGUAGE)
     for code in form.attributes:

@@ -36,13 +36,13 @@ class Taken(Struct, frozen=True):
 async def post_request(served: Served, request: web.Request) -> web.Response:
     """Take a request: durable when it is answered, and its number is known."""
     services = request.app[SERVICES]
-    form = await read_form(request)
+    form = await read_form(request, served.settings.open311_media)
     fields = {**request.query, **form.fields}
     caller = client(services, fields)
     profile = jurisdiction(fields)
     done = await _taken(served, services, caller, profile, form, request)
     headers = {"Idempotency-Replayed": "true"} if done.replayed else None
-    notice = _notice(form.not_kept(served.settings.open311_media), form, profile)
+    notice = _notice(form, profile)
     return told(served.form, "service_requests", [Taken(done.answer.case, notice)], headers=headers)
 
 
@@ -53,7 +53,7 @@ async def _taken(
     now = received_at(services, {})
     profile = profile.at(now)
     _known(form, profile)
-    body, errors = complaint_of(form, profile, channel, now, served.settings.open311_media)
+    body, errors = complaint_of(form, profile, channel, now)
     given = _given_key(form, request)
     if isinstance(given, FieldError):
         errors.append(given)
@@ -114,8 +114,8 @@ async def _key_of_body(
     return _key(caller, print_of_body, str(number))
 
 
-def _notice(vain: list[str], form: Form, profile: Profile) -> str | None:
-    if not vain:
+def _notice(form: Form, profile: Profile) -> str | None:
+    if not form.not_kept:
         return None
     language = form.attributes.get("language", profile.languages[0])
-    return (NOT_KEPT.hi if language == "hi" else NOT_KEPT.en).format(names=", ".join(vain))
+    return (NOT_KEPT.hi if language == "hi" else NOT_KEPT.en).format(names=", ".join(form.not_kept))
