@@ -30,9 +30,10 @@ class Cause(NamedTuple):
     offset: int
     place: int
 
-    def packed(self) -> int:
-        """One number: a dictionary of a million of them stays small."""
-        return ((self.partition << OFFSET_BITS | self.offset) << INDEX_BITS) | self.place
+
+def packed(partition: int, offset: int, place: int) -> int:
+    """A cause as one number: a dictionary of a million of them stays small."""
+    return ((partition << OFFSET_BITS | offset) << INDEX_BITS) | place
 
 
 def unpacked(number: int) -> Cause:
@@ -86,11 +87,10 @@ class Recomputation:
             self.states.pop(key, None)
         else:
             self.states[key] = after
-        for index, output in enumerate(outputs):
-            cause = Cause(entry.partition, entry.offset, index)
-            self.expected[cause.packed()] = hash((output.topic, output.key.encode(), encode(output.value)))
+        for number, output in enumerate(outputs, packed(entry.partition, entry.offset, 0)):
+            self.expected[number] = hash((output.topic, output.key.encode(), encode(output.value)))
             if output.topic in COMPACTED:
-                self._supersede(output.topic, output.key, cause.packed())
+                self._supersede(output.topic, output.key, number)
         if refused is not None:
             self._bury(entry, refused)
 
@@ -103,7 +103,7 @@ class Recomputation:
     def _bury(self, entry: Entry, refused: Refused) -> None:
         self.dead += 1
         letter = hash((dead_letters(entry.topic), entry.key, entry.value, refused.error))
-        self.expected[Cause(entry.partition, entry.offset, DEAD).packed()] = letter
+        self.expected[packed(entry.partition, entry.offset, DEAD)] = letter
 
 
 def check(stage: Stage[Any], log: Log) -> Result:
@@ -153,7 +153,7 @@ def _compare(fresh: Recomputation, entry: Entry, cause: Cause, findings: Finding
     found: tuple[Any, ...] = (entry.topic, entry.key, entry.value)
     if cause.place == DEAD:
         found = (*found, header(entry, "x-dlq-error-class"))
-    match fresh.expected.pop(cause.packed(), None):
+    match fresh.expected.pop(packed(*cause), None):
         case None:
             named = f"{fresh.stage.reads}/{cause.partition}/{cause.offset}"
             findings.add(f"{entry.place}: {named} does not call for it (place {cause.place}), or it is there twice")
@@ -172,27 +172,26 @@ def _cause(entry: Entry, stage: Stage[Any]) -> Cause | str | None:
     """The input an entry names as its cause; None: it is another writer's; a text: nobody may have written it."""
     told = dict(entry.headers)
     if entry.topic == dead_letters(stage.reads):
-        place = [_text(told, f"x-dlq-original-{each}") for each in ("partition", "offset")]
-        return _parsed(stage.reads, _text(told, "x-dlq-original-topic"), [*place, str(DEAD)])
-    source = _text(told, "ce_source")
+        place = [told.get(f"x-dlq-original-{each}", b"") for each in ("partition", "offset")]
+        return _parsed(stage.reads, told.get("x-dlq-original-topic", b""), [*place, b"%d" % DEAD])
+    source = told.get("ce_source", b"")
     if told.get("ce_type") == WAKE:
         return None  # an input of the topic's reader
-    if source != f"/nivaran/{stage.name}":
-        return (
-            f"written by {source or 'a stranger'}, not by stage {stage.name}"
-            if _only_writer(entry.topic, stage.name)
-            else None
-        )
-    topic, *place = _text(told, "ce_id").rsplit("-", 3)
+    if source != _source(stage.name):
+        named = source.decode(errors="replace") or "a stranger"
+        alone = _only_writer(entry.topic, stage.name)
+        return f"written by {named}, not by stage {stage.name}" if alone else None
+    topic, *place = told.get("ce_id", b"").rsplit(b"-", 3)
     return _parsed(stage.reads, topic, place)
 
 
-def _text(told: Mapping[str, bytes], name: str) -> str:
-    return told.get(name, b"").decode(errors="replace")
+@cache
+def _source(stage: str) -> bytes:
+    return f"/nivaran/{stage}".encode()
 
 
-def _parsed(reads: str, topic: str, place: Sequence[str]) -> Cause | str:
-    if topic != reads or len(place) != len(Cause._fields) or not all(each.isdecimal() for each in place):
+def _parsed(reads: str, topic: bytes, place: Sequence[bytes]) -> Cause | str:
+    if topic != reads.encode() or len(place) != len(Cause._fields) or not all(each.isdigit() for each in place):
         return "names no record of its writer's input as its cause"
     return Cause(*map(int, place))
 
