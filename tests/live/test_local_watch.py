@@ -37,8 +37,7 @@ def test_it_is_started_once_tells_alertmanager_and_ends(tmp_path: Path) -> None:
         def firing() -> set[str]:
             return {alert["labels"]["alertname"] for alert in ask(f"{first.alertmanager}/api/v2/alerts")}
 
-        # Prometheus may fire before it has found Alertmanager, and tells it again after a minute
-        until(lambda: "Watchdog" in firing(), 150, what="the watchdog reaches Alertmanager")
+        until(lambda: "Watchdog" in firing(), 60, what="the watchdog reaches Alertmanager")
         targets = ask(f"{first.prometheus}/api/v1/targets")["data"]["activeTargets"]
         assert {each["labels"]["job"] for each in targets} == {"nivaran-exporter", "nivaran-worker", "prometheus"}
     finally:
