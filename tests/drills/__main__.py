@@ -16,7 +16,7 @@ from deploy.fleet import FleetError
 from deploy.local.errors import LocalError
 from tests.drills import scale
 from tests.drills.ground import Ground, ground
-from tests.drills.rows import NOT_DRILLED, ROWS, Row
+from tests.drills.rows import ROWS, Row
 from tests.live.stand import say
 from tests.waiting import until
 
@@ -135,18 +135,17 @@ def drilled(rows: Sequence[Row], seed: int, home: Path) -> Iterator[Outcome]:
 
 def lines(outcomes: Sequence[Outcome]) -> dict[str, str]:
     """Alert -> its line of the table."""
-    found = {
+    return {
         name: f"| `{name}` | {each.row.fault} | {_seconds(each.fired.get(name))} | {_seconds(each.ended.get(name))} | "
         f"{'' if each.verdict == HOLDS else each.verdict} |"
         for each in outcomes
         for name in each.row.alerts
     }
-    return found | {name: f"| `{name}` | not drilled: {why} | | | |" for name, why in NOT_DRILLED.items()}
 
 
 def table(found: Mapping[str, str]) -> str:
     """As Markdown, in the order of the rows."""
-    order = [*(name for row in ROWS for name in row.alerts), *NOT_DRILLED]
+    order = [name for row in ROWS for name in row.alerts]
     return "\n".join([*HEAD, *(found[name] for name in order if name in found)]) + "\n"
 
 

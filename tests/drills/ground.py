@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from deploy.demo.run import OWN_SETTINGS, ROLES
 from deploy.demo.secrets import Secrets, drawn
@@ -102,6 +105,12 @@ class Ground:
         say(f"nivaran {' '.join(words)}: exit {done.returncode}, {_last(done.stdout) or _last(done.stderr)}")
         assert done.returncode in {0, 1}, done.stderr
         return done.stdout
+
+    def control(self, **faults: float) -> None:
+        """Tell the SMS sandbox what to do wrong from now on."""
+        url = f"{self.service('sms-sandbox').url}/control"
+        with urllib.request.urlopen(urllib.request.Request(url, msgspec.json.encode(faults)), timeout=10):
+            pass
 
     def _environ(self) -> dict[str, str]:
         return dict(next(iter(self.fleet.services.values())).process.environ or {})

@@ -76,10 +76,8 @@ ROWS: Final = (
     Row("one of three brokers killed",
         ("NivaranBrokerMissing", "NivaranUnderReplicated", "NivaranPartitionWithoutLeader"), s.kill_a_broker, (KAFKA,),
         brokers=3),
+    Row("SMS sandbox takes messages and never answers", ("NivaranSmsUnknown",), s.take_and_be_silent,
+        (s.ask_the_operator,), after=1500, over=300),
 )  # fmt: skip
-"""Watchdog is the one that fires when all is well: of it the seconds are those until it was missing, and back."""
-
-NOT_DRILLED: Final = {
-    "NivaranSmsUnknown": "the profile calls again six times before it gives a message up as unknown: a quarter of an"
-    " hour and more of real time; tests/observability tries the rule, tests/live/test_sms_sender.py the silence",
-}
+"""Watchdog fires when all is well: of it the seconds are those until it was missing, and back. A message is given up as
+unknown after six calls in a quarter of an hour and more, which are real time."""

@@ -273,6 +273,21 @@ def kill_a_broker(ground: Ground) -> None:
     node.kill()
 
 
+def take_and_be_silent(ground: Ground) -> None:
+    """The operator's gateway takes one complaint's messages, again and again, and answers nothing."""
+    assert ground.load is not None
+    ground.load.hold()
+    ground.control(silent=1)
+    until(lambda: ground.load is not None and ground.load.post() == 202, 30, what="a submission is taken")
+
+
+def ask_the_operator(ground: Ground) -> None:
+    """The operator says by their ids which messages it took, and its gateway answers again."""
+    assert ground.load is not None
+    ground.control(silent=0)
+    ground.load.go_on()
+
+
 def answer_again(ground: Ground) -> None:
     """The operator's gateway answers again."""
     ground.service("sms-sandbox").start()
