@@ -15,7 +15,7 @@ from deploy.local.redis import RedisServer
 settings.register_profile("nivaran", deadline=None)
 settings.load_profile("nivaran")
 
-pytest_plugins = ["tests.side_by_side"]
+pytest_plugins = ["pytester", "tests.side_by_side"]
 LIVE_FIXTURES = {"kafka", "redis_url"}
 WITHOUT_THOROUGH = {"not live and not thorough", "live"}
 """Of the Makefile: runs that leave all thorough tests out."""

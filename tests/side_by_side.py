@@ -20,7 +20,7 @@ def _module_shares(item: pytest.Item) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Before pytest-xdist reads the groups. Tests without one go to whoever is free."""
-    if config.getoption("dist", "no") != "loadgroup":
+    if not getattr(config.option, "loadgroup", False):  # as pytest-xdist tells its workers
         return
     for item in items:
         if _module_shares(item):

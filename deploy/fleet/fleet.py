@@ -245,10 +245,11 @@ class Fleet:
         """
         return sum(ends(self.admin, self._topics).values())
 
-    def lag(self) -> int:
-        """Offsets the workers have still to read, fold and commit. Raises NotAnsweredError."""
-        reached = positions(worker.get("/quiesced") for worker in self.workers)
-        return sum(max(0, end - reached.get(place, 0)) for place, end in self._ends().items())
+    def lag(self, *roles: str) -> int:
+        """Offsets the workers (default: of all roles) have still to read, fold and commit. Raises NotAnsweredError."""
+        of = roles or tuple(self._roles)
+        reached = positions(worker.get("/quiesced") for worker in self.workers if worker.name.rpartition("-")[0] in of)
+        return sum(max(0, end - reached.get(place, 0)) for place, end in self._ends(of).items())
 
     def left(self, settled: int | None = None) -> str:
         """What is left to do at the present instant, in words; empty when nothing is.
@@ -263,8 +264,9 @@ class Fleet:
         except NotAnsweredError as away:
             return str(away)
 
-    def _ends(self) -> dict[str, int]:
-        return ends(self.admin, {topic: self._topics[topic] for role in self._roles for topic in consumed(role)})
+    def _ends(self, roles: Iterable[str] | None = None) -> dict[str, int]:
+        of = self._roles if roles is None else roles
+        return ends(self.admin, {topic: self._topics[topic] for role in of for topic in consumed(role)})
 
     def _tell_time(self, now: int, settled: int) -> None:
         self.produce([(CLOCK, "clock", encode(Wake("clock", settled, now)), now)])

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from agents.audit.run import audit
 from agents.cli.audit import deliveries, log_of
 from deploy.demo.secrets import drawn
 from deploy.fleet import Fleet, FleetError
+from deploy.fleet.service import Service
 from deploy.local.errors import LocalError
 from tests.live.harness import records as records_of
 from tests.live.stand import say
@@ -33,7 +34,7 @@ ROLES = {"intake": 2, "case": 2, "sla": 1, "sms": 1, "officers": 1, "board": 1}
 SESSION_S = 10.0
 SETTLE_S = 900.0
 LOOK_S = 2.0
-AT_REST_MS = 240_000
+BOARD = "board"
 MINUTE_S = 60.0
 
 
@@ -81,7 +82,7 @@ def soak(plan: Plan, home: Path) -> Run:
         strikes = Strikes(fleet, plan.seed, plan.every_s, SESSION_S)
         faults = _under_load(plan, sending, sampler, strikes)
         say(f"load ended, {sum(sending.sent.values()):,} records; waiting until nothing is left to do")
-        lag, left = _settled(fleet)
+        lag, left = _at_rest(fleet)
         sampler.look()
         sampler.end()
         say("auditing")
@@ -117,21 +118,37 @@ def _under_load(plan: Plan, sending: load.Load, sampler: Sampler, strikes: Strik
     return faults
 
 
-def _settled(fleet: Fleet) -> tuple[int | None, list[str]]:
-    """Wait until nothing is left to do, and nothing falls due while it is audited: refused SMS are tried again."""
-    deadline = time.monotonic() + SETTLE_S
+def _at_rest(fleet: Fleet) -> tuple[int | None, list[str]]:
+    """Wait until nothing is left to do, then end the workers, the board last: nothing falls due while it is audited.
+
+    Answers the lag before that, and what went wrong. Messages that were refused wait to be tried again meanwhile, for
+    a quarter of an hour each: they are in progress, and audited as that.
+    """
     try:
-        while True:
-            fleet.settle(SETTLE_S)
-            soon = time.time_ns() // 1_000_000 + AT_REST_MS
-            told = [worker.get("/quiesced") for worker in fleet.workers]
-            if all(each is not None and (each["next_due"] is None or each["next_due"] > soon) for each in told):
-                return fleet.lag(), []
+        fleet.settle(SETTLE_S)
+        lag = fleet.lag()
+        _end(each for each in fleet.workers if not _of_board(each))
+        deadline = time.monotonic() + SETTLE_S
+        while behind := fleet.lag(BOARD):
             if time.monotonic() > deadline:
-                return fleet.lag(), [f"something is still due soon after {SETTLE_S:.0f} s: it cannot be audited"]
+                return lag, [f"the board is {behind} records behind, {SETTLE_S:.0f} s after the others ended"]
             time.sleep(LOOK_S)
+        _end(filter(_of_board, fleet.workers))
     except FleetError as error:
         return None, [str(error).partition("\n")[0]]
+    return lag, []
+
+
+def _of_board(worker: Service) -> bool:
+    return worker.name.startswith(f"{BOARD}-")
+
+
+def _end(workers: Iterable[Service]) -> None:
+    ending = list(workers)
+    for each in ending:
+        each.ask_to_stop()
+    for each in ending:
+        each.see_out()
 
 
 def _audited(fleet: Fleet) -> list[Result]:
