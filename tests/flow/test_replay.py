@@ -36,7 +36,7 @@ def played(folder: Path, *options: str) -> Result:
     return CliRunner().invoke(replay, [str(folder / "input.ndjson"), *options])
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in (2, 3))])
 def test_every_count_is_as_the_plan_says(seed: int, tmp_path: Path) -> None:
     """Registrations, duplicates, rejections, dead letters, escalations, closings, SMS, what stands open: all of it."""
     CliRunner().invoke(simulate, ["--out", str(tmp_path), "--seed", str(seed), "--scale", "0.1"])

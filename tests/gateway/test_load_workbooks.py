@@ -200,6 +200,7 @@ def test_a_workbook_that_cannot_be_one_is_refused_whole(tmp_path, mapping, monke
     assert says in result.stderr
 
 
+@pytest.mark.thorough
 def test_a_row_number_far_away_is_not_walked_to(tmp_path, mapping):
     file = book(tmp_path / "in.xlsx", COLUMNS, row("R-1"))
     rewritten(file, lambda xml: xml.replace(b'<row r="2"', b'<row r="99999999999"'))

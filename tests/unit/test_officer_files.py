@@ -151,6 +151,7 @@ def test_without_its_key_nothing_is_loaded(tmp_path: Path) -> None:
     assert "NIVARAN_CONTACT_KEY" in done.output
 
 
+@pytest.mark.thorough
 def test_a_whole_states_officers_are_checked(tmp_path: Path) -> None:
     districts = sorted(profile("up-1076").districts)
     offices = "".join(f"up-1076,rural-development:bdo@{districts[n % 75]}/b{n},खण्ड {n}\n" for n in range(20_000))
