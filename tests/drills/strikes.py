@@ -16,12 +16,17 @@ from redis import Redis
 
 from agents.settings import Settings
 from agents.simulate.generate import Simulation
+from deploy.bench import mix
+from deploy.bench.storm import due_at, due_cases
+from deploy.bench.table import fill as fill_table
 from deploy.demo.load_feed import LoadFeed
 from deploy.demo.secrets import drawn
 from schemas.codec import cloudevent, decoder, encode
 from schemas.events import EscalationRaised
 from schemas.topics import CASE_COMMANDS, CASE_EVENTS, ESCALATION_RAISED
+from streams.case.stage import CASE
 from streams.profiles.load import profile
+from streams.profiles.profile import DAY_MS
 from tests.drills.ground import READY_S, Ground
 from tests.drills.load import SYSTEM
 from tests.waiting import until
@@ -33,6 +38,9 @@ STRANGER: Final = "reader 9876543210"
 OLD_CASES: Final = 600
 POISON: Final = 150
 FILLING_S: Final = 60.0
+LARGE: Final = 150_000
+"""States of a table whose recovery takes long enough for a fault to strike in it."""
+YEAR_MS: Final = 365 * DAY_MS
 CHURN_S: Final = 80.0
 CHURNING: Final = 3
 
@@ -198,8 +206,12 @@ def right_wake_bound(ground: Ground) -> None:
 
 
 def freeze_in_recovery(ground: Ground) -> None:
-    """The case worker is killed and comes back, and Kafka stands still as soon as it reads its changelog."""
+    """The case worker has a large table; it is killed and comes back, and Kafka stands still while it reads that."""
     service = ground.service("worker-case")
+    settings = Settings(kafka=ground.fleet.kafka.bootstrap, partitions=ground.fleet.partitions, replication=1)
+    # nothing of them falls due meanwhile
+    cases = due_at(due_cases(ground.seed), time.time_ns() // 1_000_000 + YEAR_MS)
+    fill_table(settings, f"{settings.group_prefix}-case-{CASE.name}-changelog", mix.multiplied(cases, LARGE))
     for _ in range(20):
         service.process.kill()
         deadline = time.monotonic() + READY_S
@@ -209,13 +221,22 @@ def freeze_in_recovery(ground: Ground) -> None:
                 time.sleep(0.002)
             elif remaining > 0:
                 freeze_kafka(ground)
-                if (_remaining(service.url) or 0) > 0:
+                if _stands_still(service.url):
                     return
-                ground.carry_out("docker compose up -d kafka")
+                ground.carry_out("docker compose restart kafka")
                 break
             elif service.ready:
                 break
     raise AssertionError("its recovery was over each time before Kafka stood still")
+
+
+def _stands_still(url: str) -> bool:
+    """Whether records of the changelog are left when it has read all that had come."""
+    before: float | None = -1.0
+    while (remaining := _remaining(url)) and remaining != before:
+        before = remaining
+        time.sleep(1)
+    return bool(remaining)
 
 
 def _remaining(url: str) -> float | None:
