@@ -75,6 +75,9 @@ class SmsSender:
         self.resting.set_function(lambda: self._breaker.open)
 
     async def send(self, key: str, record: SmsHandover, origin: Origin) -> Output:  # noqa: ARG002 - the port's signature
+        if record.attempt == 1:
+            # before the call: while the gateway is away calls wait, and who is not told in time must be counted
+            self.first_calls.labels(record.request.audience, record.request.step).inc()
         answer = await self._answer(record.request)
         at = max(self._clock.now(), record.at)
         self._count(record, answer, origin.at, at)
@@ -89,8 +92,6 @@ class SmsSender:
 
     def _count(self, record: SmsHandover, answer: Answer, arrived_at: int, at: int) -> None:
         request = record.request
-        if record.attempt == 1:
-            self.first_calls.labels(request.audience, request.step).inc()
         accepted = self.accepted.labels(request.audience, request.step)
         if answer.outcome == "accepted":
             # a first handover has the timestamp of what began it; a later one was begun by a wake, and what it tells

@@ -130,7 +130,7 @@ SMS_CALLS: Final = count(
     "outcome",
 )
 SMS_FIRST: Final = count(
-    "nivaran_sms_first_calls_total", "messages", "Messages whose first call was made.", "audience", "step"
+    "nivaran_sms_first_calls_total", "messages", "Messages whose first call is to be made.", "audience", "step"
 )
 SMS_ACCEPTED: Final = spread(
     "nivaran_sms_accepted_seconds",
