@@ -87,9 +87,9 @@ tools:
 	fi
 
 lock: .venv/dev  ## resolve the pins of pyproject.toml into requirements/*.txt (ARGS=--upgrade takes newer others)
-	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra tracing -o requirements/runtime.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra tracing --extra rocksdb -o requirements/runtime.txt
 	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --group build -o requirements/demo.txt
-	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --extra tracing --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra local --extra tracing --extra rocksdb --group dev -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK) requirements/peers.in -o requirements/peers.txt
 LOCK := --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 $(ARGS)
 

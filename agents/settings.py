@@ -44,6 +44,12 @@ class Settings(Struct, frozen=True):
     instance: str = ""
     """Static membership: this worker's stable name within its role; empty for dynamic membership."""
     data_dir: str = "var"
+    store: Literal["memory", "rocksdb"] = "memory"
+    """Where a worker keeps the states of its stages; `rocksdb` for more than memory holds, and for quick restarts."""
+    store_dir: str = ""
+    """Folder for `rocksdb`, on a disk of this machine that outlives the process; one for each worker of a role."""
+    store_cache_mb: Annotated[int, Meta(ge=8)] = 128
+    """Memory of one worker for `rocksdb`, MiB: blocks read, and changes not written out yet."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     """`json`: an object per line, for a log store."""

@@ -23,7 +23,7 @@ def worker(role: str) -> None:
 
     \b
     Exit code: 0 told to stop; 2 wrong usage or setting; 69 Kafka is away at start; 70-77 left in doubt, start again;
-    78 topics, states, rights or the address to listen on are not there.
+    78 topics, states, their folder, rights or the address to listen on are not there.
 
     \b
     Example:

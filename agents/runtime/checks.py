@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient
@@ -10,7 +13,7 @@ from msgspec.structs import replace
 from agents.runtime.changelogs import Changelog, prepare, when_there
 from agents.runtime.exits import Exit, NotReadyError
 from agents.runtime.producers import client_config, group_metadata
-from agents.settings import Settings
+from agents.settings import Settings, SettingsError
 
 NEEDS_A_HAND = frozenset({
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -32,6 +35,9 @@ ATTEMPTS = 3
 APPLY = "`nivaran topics apply` makes what is missing"
 
 
+WITHOUT = "NIVARAN_STORE: rocksdb needs the extra `rocksdb` (pip install 'nivaran[rocksdb]')"
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a role touches. Topics map to the partitions they must have, None where any number will do."""
@@ -40,6 +46,23 @@ class Needs:
     reads: Mapping[str, int | None]
     writes: frozenset[str]
     changelogs: tuple[Changelog, ...]
+
+
+def take_folder(settings: Settings, group: str) -> Mapping[str, Any]:
+    """Take the folder of a worker whose states are on disk, and answer what its stores need; else nothing.
+
+    Raises SettingsError, and NotReadyError when it cannot be written or another process has it.
+    """
+    if settings.store == "memory":
+        return {}
+    if not settings.store_dir:
+        raise SettingsError("NIVARAN_STORE_DIR is not set: NIVARAN_STORE=rocksdb needs a folder on a disk that lasts")
+    try:
+        from agents.runtime.disk import logs  # noqa: PLC0415 - an optional extra
+        from agents.runtime.rocks import Folder  # noqa: PLC0415
+    except ImportError:
+        raise SettingsError(WITHOUT) from None
+    return {"folder": Folder(Path(settings.store_dir) / group, settings.store_cache_mb), "ask": partial(logs, settings)}
 
 
 def check_metadata_bytes(settings: Settings, group: str) -> None:

@@ -20,10 +20,12 @@ from agents.settings import Settings
 log = logging.getLogger("nivaran.runtime")
 TRANSPORT = "slices"
 STORE = "states"
+DISK = "disk"
 COMMIT_S = 5.0
 DRAIN_SHARE = 0.9
 drivers.TRANSPORTS.aliases[TRANSPORT] = "agents.runtime.transport:Transport"
 faust.stores.STORES.aliases[STORE] = "agents.runtime.store:Store"
+faust.stores.STORES.aliases[DISK] = "agents.runtime.disk:DiskStore"
 
 
 class SliceSchema(faust.Schema):  # type: ignore[misc]  # faust ships no types
@@ -112,12 +114,16 @@ class Engine(faust.App):  # type: ignore[misc]  # faust ships no types
 
         self.agent(channel, name=name)(hand_over)
 
-    def states(self, stage: str, partitions: int, owner: Owner) -> tuple[Store, str]:
-        """Declare the table of a stage; answer its store and the name of its changelog."""
+    def states(self, stage: str, partitions: int, owner: Owner, on_disk: Mapping[str, Any]) -> tuple[Store, str]:
+        """Declare the table of a stage; answer its store and the name of its changelog.
+
+        `on_disk` is what `DiskStore` needs; without it states are in memory.
+        """
         table = self.Table(
             stage,
-            store=f"{STORE}://memory",  # a URL without a host is falsy, and Faust would take its default store
-            options={"owner": owner},
+            # a URL without a host is falsy, and Faust would take its default store
+            store=f"{DISK}://rocksdb" if on_disk else f"{STORE}://memory",
+            options={"owner": owner, **on_disk},
             partitions=partitions,
             schema=SliceSchema(),
             recovery_buffer_size=4,  # slices; 1 would switch on the behaviour of global tables

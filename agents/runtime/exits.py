@@ -39,7 +39,7 @@ class Exit(IntEnum):
     DEAD_LETTER_FLOOD = 77
     """More of a batch than `dead_letter_share` could not be taken."""
     NOT_SET_UP = 78
-    """A topic, states, a right or the address to listen on are missing or wrong; the message says which."""
+    """A topic, states, their folder, a right or the address to listen on are missing or wrong; the message says."""
 
 
 class NotReadyError(RuntimeError):

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from agents.runtime.exits import Exit, leave
@@ -83,23 +84,24 @@ class Lane:
 
     def index(self) -> Awaitable[None]:
         """Take the states as they are after recovery; what is answered derives their due instants."""
-        return self._derive(list(self._states.items()))
+        return self._derive(self._parts.store.standing(self.partition))
 
-    async def _derive(self, states: list[tuple[bytes, bytes]]) -> None:
+    async def _derive(self, states: Iterator[tuple[bytes, bytes]]) -> None:
         """Let batches go on meanwhile: what they change is noted by them, and what is out of date is found when due."""
         index, dues = self.wakes.index, self._parts.fold.dues
-        for first in range(0, len(states), INDEXED_AT_ONCE):
-            if self.closed:
+        while not self.closed:
+            some = list(islice(states, INDEXED_AT_ONCE))
+            if not some:
+                self.wakes.complete = True
                 return
             try:
-                for at, key in dues(states[first : first + INDEXED_AT_ONCE]):
+                for at, key in dues(some):
                     index.note(at, key)
             except StateUnreadableError as error:
                 error.add_note(f"in partition {self.partition} of {self._parts.changelog}")
                 raise
-            self.indexed = first
+            self.indexed += len(some)
             await asyncio.sleep(0)
-        self.wakes.complete = True
 
     async def _run(self) -> None:
         try:

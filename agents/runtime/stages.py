@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import Any
 
 from confluent_kafka import Producer
@@ -38,6 +38,7 @@ class StageRunner:
         metrics: Metrics,
         wakes: Producer,
         partitions: int,
+        on_disk: Mapping[str, Any],
     ) -> None:
         self.stage, self.restored_records = stage, 0
         self._assigned_at, self._restored_before = 0.0, 0
@@ -51,7 +52,7 @@ class StageRunner:
         self._warming: asyncio.TimerHandle | None = None
         self._indexing: asyncio.Task[None] | None = None
         engine.read((stage.reads,), stage.name, self.lanes.submit, acks=False)
-        self.store, changelog = engine.states(stage.name, partitions, self)
+        self.store, changelog = engine.states(stage.name, partitions, self, on_disk)
         meter = StageMeter(metrics, stage.name, clock)
         self._parts = StageParts(Fold(stage, self._group), self.store, changelog, self._waker, meter, settings)
 

@@ -1,4 +1,7 @@
-"""States of a stage behind Faust's Store interface: encoded bytes by partition and key, in memory."""
+"""States of a stage behind Faust's Store interface: encoded bytes by partition and key, in memory.
+
+`agents/runtime/disk.py` has the same on disk.
+"""
 
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
@@ -39,6 +42,10 @@ class Store(base.Store):  # type: ignore[misc]  # faust ships no types
     def part(self, partition: int) -> dict[bytes, bytes]:
         return self.parts.setdefault(partition, {})
 
+    def standing(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        """All states of a partition as they are now, whatever is adopted while they are looked at."""
+        return iter(list(self.part(partition).items()))
+
     def adopt(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]], last: int | None) -> None:
         """Take over the changes of a committed transaction; `last` is the offset of the last one in the changelog."""
         self._apply(partition, changes)
@@ -57,10 +64,17 @@ class Store(base.Store):  # type: ignore[misc]  # faust ships no types
         with fatal(Exit.UNKNOWN_FAULT, "%s: its partitions cannot be taken over", topic):
             # fencing comes before Faust reads the changelog's end and the committed offsets: both are final by then
             await self._owner.assigned(mine, generation_id)
+            self._mine &= mine
+            await self._take_over(mine)
         self._mine = mine
+
+    async def _take_over(self, mine: set[int]) -> None:
         for partition in set(self.parts) - mine:
             del self.parts[partition]
             self.offsets.pop(partition, None)
+
+    def close(self) -> None:
+        """Do nothing: what is in memory ends with the process."""
 
     def apply_changelog_batch(self, batch: Iterable[Any], to_key: Any, to_value: Any) -> None:  # noqa: ARG002 - Faust's decoders
         with fatal(Exit.UNKNOWN_FAULT, "%s: a slice of it cannot be applied", self.table.changelog_topic_name):

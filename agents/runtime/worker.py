@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from faust.types.tuples import TP
 
 from agents.clock import SimulatedClock, clock_of
 from agents.runtime.changelogs import Changelog
-from agents.runtime.checks import Needs, check_kafka, check_metadata_bytes
+from agents.runtime.checks import Needs, check_kafka, check_metadata_bytes, take_folder
 from agents.runtime.effects import Effects
 from agents.runtime.engine import Engine
 from agents.runtime.exits import Exit, leave, must_end
@@ -74,6 +74,8 @@ class Worker:
         self._wake_errors = OnError()
         self._stop = Stop()
         self._starting: asyncio.Task[None] | None = None
+        self._on_disk: Mapping[str, Any] = {}
+        """What stores need whose states are on disk; empty where they are in memory."""
         self._answered = True
         """Faust came to its end when it was told to."""
 
@@ -158,6 +160,8 @@ class Worker:
     # start and end
 
     def _check(self) -> None:
+        if self._role.stages:
+            self._on_disk = take_folder(self._settings, self.group)
         check_metadata_bytes(self._settings, self.group)
         check_kafka(self._settings, self.needs())
 
@@ -168,7 +172,9 @@ class Worker:
         self._wakes = idempotent(settings, self._wake_errors)
         needs = self.needs()
         self._stages = [
-            StageRunner(stage, engine, settings, self._clock, metrics, self._wakes, needs.reads[stage.reads] or 1)
+            StageRunner(
+                stage, engine, settings, self._clock, metrics, self._wakes, needs.reads[stage.reads] or 1, self._on_disk
+            )
             for stage in self._role.stages
         ]
         self._queues: list[Queues] = []
@@ -239,6 +245,8 @@ class Worker:
             await self._say_goodbye(self._starting)
             self._clock.stop()
         self._wakes.flush(FLUSH_S)
+        for runner in self._stages:
+            runner.store.close()
         for closing in (*(sink.close() for sink in self._sinks), *(sender.close() for sender in self._senders)):
             await closing
         await endpoints.stop()

@@ -92,7 +92,7 @@ CLOCK: Final = level(
     "How far a stage's clock is behind: not everything that fell due since has its wake.",
     "part",
 )
-STATES: Final = level("nivaran_table_states", "states", "States held in memory.", "part")
+STATES: Final = level("nivaran_table_states", "states", "States held, in memory or on disk.", "part")
 PARTITIONS: Final = level("nivaran_assigned_partitions", "partitions", "Partitions this worker owns.", "part")
 RESTORED: Final = count("nivaran_restored_states_total", "records", "Changelog records read in recovery.", "part")
 REMAINING: Final = level(

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from agents.simulate.generate import Simulation
 from deploy.bench import mix, peers, tally
-from deploy.bench.lab import BenchError, Lab, Seen, stretch
+from deploy.bench.lab import BenchError, Lab, Seen, Store, stretch
 from deploy.bench.meter import Load, Spread, load, memory, spread
 from deploy.bench.table import fill
 from deploy.fleet.service import Service
@@ -19,7 +19,10 @@ from streams.case.state import Case
 
 WRITTEN: Final = (*CASE.writes, dead_letters(CASE.reads))
 WORKER: Final = "worker case"
+ON_DISK: Final = "worker case, rocksdb"
 PLAIN: Final = "plain loop"
+OWN: Final = (WORKER, ON_DISK, PLAIN)
+"""In the product's formats; others are peers."""
 Tell = Callable[[str], None]
 
 
@@ -77,17 +80,19 @@ class Contestant(NamedTuple):
 Make = Callable[[Lab, str], Contestant]
 
 
-def measure(home: Path, events: int, cases: Sequence[int], peers: bool, runs: int, seed: int, tell: Tell) -> Result:
+def measure(
+    home: Path, events: int, cases: Sequence[int], store: Store, peers: bool, runs: int, seed: int, tell: Tell
+) -> Result:
     """Raises BenchError when a process ends or gets stuck."""
     source = mix.simulation(events, seed)
-    entries = _entries(sorted(set(cases)), _peers(tell) if peers else {})
+    entries = _entries(sorted(set(cases)), store, _peers(tell) if peers else {})
     with Lab(home, source.truth.start_at, lasting=runs > 1) as lab:
         total, size = filled(lab, source, events, tell)
         standing = mix.open_cases(seed)
         done: list[Drain] = []
         for number in range(1, runs + 1):
             for who, before, make in entries:
-                one = make(lab, f"bench-{who.partition(' ')[0]}-{before}-{number}")
+                one = make(lab, f"bench-{who.replace(',', '').replace(' ', '-')}-{before}-{number}")
                 done.append(run(lab, who, one, total, before, mix.multiplied(standing, before)))
                 tell(told(number, done[-1]))
     return _result(total, size, done)
@@ -100,9 +105,11 @@ def filled(lab: Lab, source: Simulation, events: int, tell: Tell) -> tuple[int, 
     return lab.write(CASE.reads, _records(mix.commands(source), sizes)), sum(sizes)
 
 
-def _entries(cases: Sequence[int], others: dict[str, Make]) -> list[tuple[str, int, Make]]:
+def _entries(cases: Sequence[int], store: Store, others: dict[str, Make]) -> list[tuple[str, int, Make]]:
     """Peers have as many open cases as the first beside them; filling their tables would take formats of their own."""
     own: dict[str, Make] = {WORKER: _worker, PLAIN: _plain}
+    if store == "rocksdb":
+        own[ON_DISK] = _on_disk
     found = [(who, before, make) for before in cases for who, make in own.items()]
     return found + [(who, 0, make) for who, make in others.items()]
 
@@ -113,9 +120,13 @@ def _records(commands: Iterator[mix.Given], sizes: list[int]) -> Iterator[tuple[
         yield key.encode(), value, at
 
 
-def _worker(lab: Lab, prefix: str) -> Contestant:
+def _worker(lab: Lab, prefix: str, store: Store = "memory") -> Contestant:
     group = f"{prefix}-case"
-    return Contestant(lab.worker(prefix, "case"), group, lab.changelog(group, CASE.name))
+    return Contestant(lab.worker(prefix, "case", store=store), group, lab.changelog(group, CASE.name))
+
+
+def _on_disk(lab: Lab, prefix: str) -> Contestant:
+    return _worker(lab, prefix, "rocksdb")
 
 
 def _plain(lab: Lab, group: str) -> Contestant:
@@ -180,7 +191,7 @@ def _result(total: int, size: int, runs: list[Drain]) -> Result:
 
 def _agree(first: Drain, other: Drain) -> bool:
     """A table that was filled keeps what was in it; what changed, and what was written, is the same."""
-    if other.who in (WORKER, PLAIN):
+    if other.who in OWN:
         return (other.outputs, other.states) == (first.outputs, first.states)
     return (other.outputs.count, other.outputs.content) == (first.outputs.count, first.outputs.content)
 

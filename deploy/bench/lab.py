@@ -46,6 +46,10 @@ CHECKOUT: Final = str(Path(__file__).parents[2])
 UNKNOWN: Final = COMING | {KafkaError._TIMED_OUT}  # noqa: SLF001 - the client's own name for it
 
 
+Store = Literal["memory", "rocksdb"]
+"""Where a worker keeps its states."""
+
+
 class BenchError(RuntimeError):
     """A measurement cannot be made or is void; the message says why."""
 
@@ -149,11 +153,20 @@ class Lab:
         return name
 
     def worker(
-        self, prefix: str, role: str, *, number: int = 0, instance: str = "", module: str = "deploy.cli"
+        self,
+        prefix: str,
+        role: str,
+        *,
+        number: int = 0,
+        instance: str = "",
+        module: str = "deploy.cli",
+        store: Store = "memory",
     ) -> Service:
         """The product's worker, not started yet; its group is `<prefix>-<role>`, `number` tells it from its fellows."""
         name = f"{prefix}-{number}" if number else prefix
-        return self._serving(name, prefix, number, {"NIVARAN_INSTANCE": instance}, module, "worker", role)
+        folder = str(self.home / name / "states")
+        more = {"NIVARAN_INSTANCE": instance, "NIVARAN_STORE": store, "NIVARAN_STORE_DIR": folder}
+        return self._serving(name, prefix, number, more, module, "worker", role)
 
     def endpoint(self, prefix: str, *named: str) -> Service:
         """A module with a worker's endpoints, not started yet."""

@@ -7,6 +7,7 @@ from typing import Any, Final, get_args
 import click
 
 from deploy.bench.flow import AXES
+from deploy.bench.lab import Store
 from deploy.bench.pace import Door
 
 Option = Callable[[Any], Any]
@@ -30,6 +31,12 @@ OPTIONS: Final[dict[str, Option]] = {
     "events": _option("--events", click.IntRange(1_000, 5_000_000), 200_000, "Records in the topic, about"),
     "cases": _option(
         "--open cases", click.IntRange(0, 20_000_000), (0, 100_000, 1_000_000), "Open cases in the table beforehand"
+    ),
+    "store": _option(
+        "--store",
+        click.Choice(get_args(Store)),
+        "memory",
+        "rocksdb: the worker once more with its states on disk, beside the one that has them in memory",
     ),
     "peers": _option(
         "--peers/--no-peers", bool, True, "The same job on Quix Streams and on stock Faust, installed for it"

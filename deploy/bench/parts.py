@@ -37,7 +37,7 @@ class Part(NamedTuple):
 PARTS: Final = (
     Part(
         "case",
-        ("events", "cases", "peers", "runs", "seed"),
+        ("events", "cases", "store", "peers", "runs", "seed"),
         45,
         drain.measure,
         case_report,
@@ -53,6 +53,7 @@ PARTS: Final = (
         \b
         Example:
           nivaran bench case --events 100000 --open 0 --runs 3 --no-peers
+          nivaran bench case --store rocksdb --open 1000000 --no-peers
         """,
         lambda result: bool(result.same),
     ),

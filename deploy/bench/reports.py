@@ -56,12 +56,20 @@ def case_report(result: drain.Result) -> Report:
 
 def _ratios(result: drain.Result) -> Iterator[str]:
     worker = {side.cases: side for side in result.sides if side.who == drain.WORKER}
+    for side in result.sides:
+        if side.who == drain.ON_DISK:
+            memory = worker[side.cases]
+            yield (
+                f"States on disk to states in memory, {side.cases:,} open before: "
+                f"{side.cpu_us.median / memory.cpu_us.median:.2f} times the CPU of a command, "
+                f"{side.rss_mib:,.0f} MiB to {memory.rss_mib:,.0f}."
+            )
     for side in worker.values():
         yield (
             f"Worker to plain loop, {side.cases:,} open before: {side.ratio} (second half {side.steady_ratio}); "
             f"target {RATIO} at most."
         )
-    peers = [side for side in result.sides if side.who not in (drain.WORKER, drain.PLAIN)]
+    peers = [side for side in result.sides if side.who not in drain.OWN]
     for side in peers:
         least = worker[min(worker)]
         yield f"{side.who} to worker: {side.cpu_us.median / least.cpu_us.median:.2f} times the CPU of a command."

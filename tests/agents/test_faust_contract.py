@@ -35,6 +35,7 @@ from mode import Service
 from yarl import URL
 
 from agents.runtime import engine, transport
+from agents.runtime.disk import DiskStore
 from agents.runtime.recovery import SafeRecovery, SafeTableManager, StickySignal
 from agents.runtime.store import Store
 from tests.private_api import RUNTIME, count, importers, names_of, private_names
@@ -178,6 +179,7 @@ def test_their_insides_are_touched_in_the_runtime_alone_on_as_many_lines_as_the_
 def test_faust_finds_our_transport_and_store() -> None:
     assert drivers.TRANSPORTS.by_url(URL("slices://x:1")) is transport.Transport
     assert faust.stores.STORES.by_url(URL("states://memory")) is Store
+    assert faust.stores.STORES.by_url(URL("disk://rocksdb")) is DiskStore
     assert not URL("states://"), "a URL without a host has become truthy: the host in `states://memory` may go"
 
 
@@ -187,10 +189,11 @@ def test_the_consumer_reads_what_the_thread_sets_when_it_starts() -> None:
         assert f"self.{attribute}" in source
 
 
-def test_the_store_leaves_nothing_abstract_and_keeps_fausts_signatures() -> None:
-    assert not Store.__abstractmethods__
+@pytest.mark.parametrize("store", [Store, DiskStore])
+def test_a_store_leaves_nothing_abstract_and_keeps_fausts_signatures(store: type[Store]) -> None:
+    assert not store.__abstractmethods__
     for method in ("on_rebalance", "on_recovery_completed", "persisted_offset", "set_persisted_offset"):
-        ours, theirs = inspect.signature(getattr(Store, method)), inspect.signature(getattr(base.Store, method))
+        ours, theirs = inspect.signature(getattr(store, method)), inspect.signature(getattr(base.Store, method))
         assert list(ours.parameters) == list(theirs.parameters), method
 
 

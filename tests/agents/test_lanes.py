@@ -1,5 +1,6 @@
 """Due instants after a recovery: derived from the states beside the batches, each of them once."""
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import msgspec
@@ -35,6 +36,9 @@ class Held:
 
     def part(self, _: int) -> dict[bytes, bytes]:
         return self.states
+
+    def standing(self, _: int) -> Iterator[tuple[bytes, bytes]]:
+        return iter(list(self.states.items()))
 
 
 def stored(due: int | None) -> bytes:

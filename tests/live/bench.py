@@ -26,6 +26,7 @@ class Bench:
         self.group = f"{self.prefix}-toy"
         self.changelog = f"{self.group}-toy-changelog"
         self.workers: list[WorkerProcess] = []
+        self.store = "memory"
         self.producer: Producer = producer(bootstrap)
 
     def make_topics(self) -> "Bench":
@@ -33,7 +34,12 @@ class Bench:
         return self
 
     def start(self, **environ: str) -> WorkerProcess:
+        """Start a worker; with states on disk in the first folder that no running one has."""
+        taken = {worker.store_dir for worker in self.workers if worker.process.poll() is None}
+        free = next(each for number in range(9) if (each := str(self.folder / f"states-{number}")) not in taken)
         settings = {
+            "NIVARAN_STORE": self.store,
+            "NIVARAN_STORE_DIR": free,
             "NIVARAN_KAFKA": self.bootstrap,
             "NIVARAN_GROUP_PREFIX": self.prefix,
             "NIVARAN_PARTITIONS": str(PARTITIONS),

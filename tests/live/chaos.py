@@ -36,6 +36,8 @@ class Plan:
     brokers: int = 1
     per_role: int = 2
     session_s: int = 6
+    store: str = "memory"
+    """Where workers keep their states."""
     keep: bool = False
     """Whether the brokers' data outlive the run."""
 
@@ -76,8 +78,9 @@ class Chaos:
         )
         with cluster as self._kafka:
             self._stand = stand = Stand(
-                self._kafka, self._flow, self._prefix, self._folder, plan.per_role, plan.session_s
-            )
+                self._kafka, self._flow, self._prefix, self._folder, plan.per_role, plan.session_s,
+                {"NIVARAN_STORE": plan.store},
+            )  # fmt: skip
             try:
                 self._under_load()
                 report.settled = stand.settle()
@@ -142,6 +145,7 @@ def run(plan: Plan, flow_name: str, folder: Path) -> Report:
 @click.option("--inputs", type=int, default=30_000)
 @click.option("--rate", type=int, default=900, help="Inputs per second.")
 @click.option("--kills", type=int, default=8)
+@click.option("--store", type=click.Choice(["memory", "rocksdb"]), default="memory", help="Where states are kept.")
 @click.option("--brokers", type=click.Choice(["1", "3"]), default="1")
 @click.option(
     "--keep",
@@ -149,11 +153,12 @@ def run(plan: Plan, flow_name: str, folder: Path) -> Report:
     default=None,
     help="Folder for the workers' logs and, to be kept, the brokers' data.",
 )
-def main(seed: int, flow: str, inputs: int, rate: int, kills: int, brokers: str, keep: Path | None) -> None:
+def main(seed: int, flow: str, inputs: int, rate: int, kills: int, store: str, brokers: str, keep: Path | None) -> None:
     """Let chaos loose on a flow, audit it, say what was found."""
     plan = Plan(
-        seed, inputs, rate, kills, brokers=int(brokers), broker_kills=1 if brokers == "1" else 3, keep=keep is not None
-    )
+        seed, inputs, rate, kills, store=store, brokers=int(brokers), broker_kills=1 if brokers == "1" else 3,
+        keep=keep is not None,
+    )  # fmt: skip
     folder = keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     report = run(plan, flow, folder)

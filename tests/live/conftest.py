@@ -15,3 +15,10 @@ def bench(kafka: KafkaCluster, tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(kafka.bootstrap, tmp_path)
     yield bench
     bench.end()
+
+
+@pytest.fixture(params=["memory", "rocksdb"])
+def store(bench: Bench, request: pytest.FixtureRequest) -> str:
+    """Where the workers of `bench` keep their states: what it says holds for both."""
+    bench.store = request.param
+    return bench.store

@@ -34,6 +34,7 @@ class WorkerProcess:
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
         self._log = log
         self._seen = log.stat().st_size if log.exists() else 0
+        self.store_dir = environ.get("NIVARAN_STORE_DIR", "")
         with log.open("ab") as sink:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *command], env={**os.environ, **QUICK, **environ}, stdout=sink, stderr=sink

@@ -88,6 +88,7 @@ class Stand:
             "NIVARAN_REPLICATION": str(self.copies),
             "NIVARAN_SESSION_TIMEOUT": str(self.session_s),
             "NIVARAN_CLOCK": "simulated" if self.flow.simulated else "wall",
+            "NIVARAN_STORE_DIR": str(self.folder / f"states-{role}-{number}"),
             **({"NIVARAN_INSTANCE": f"{role}-{number}"} if self.static else {}),
             **self.environ,
             **environ,

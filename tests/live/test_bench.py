@@ -33,12 +33,13 @@ def measured(tmp_path: Path, *arguments: str) -> dict[str, Any]:
 
 def test_worker_and_plain_loop_write_the_same(tmp_path: Path) -> None:
     """Peers are left out: they are installed for a measurement, by hand."""
-    case = measured(tmp_path, "case", "--events", "10000", "--open", "500", "--no-peers")
+    case = measured(tmp_path, "case", "--events", "10000", "--open", "500", "--store", "rocksdb", "--no-peers")
     assert case["same"]
-    worker, plain = case["runs"]
-    assert [(run["who"], run["cases"]) for run in (worker, plain)] == [("worker case", 500), ("plain loop", 500)]
-    assert worker["outputs"] == plain["outputs"]
-    assert worker["states"] == plain["states"]
+    worker, plain, on_disk = case["runs"]
+    whos = ("worker case", "plain loop", "worker case, rocksdb")
+    assert [(run["who"], run["cases"]) for run in case["runs"]] == [(who, 500) for who in whos]
+    assert worker["outputs"] == plain["outputs"] == on_disk["outputs"]
+    assert worker["states"] == plain["states"] == on_disk["states"]
     assert worker["outputs"]["count"] > case["commands"]
     assert all(run["cpu_us"] > 0 and run["rss_mib"] > 0 for run in case["runs"])
 

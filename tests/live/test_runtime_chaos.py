@@ -9,8 +9,9 @@ from tests.live.chaos import Plan, run
 pytestmark = pytest.mark.live
 
 
-def test_nothing_is_lost_repeated_or_wrong_whatever_dies(tmp_path: Path) -> None:
-    plan = Plan(seed=11, inputs=6000, rate=700, kills=2, session_s=3)
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+def test_nothing_is_lost_repeated_or_wrong_whatever_dies(tmp_path: Path, store: str) -> None:
+    plan = Plan(seed=11, inputs=6000, rate=700, kills=2, session_s=3, store=store)
     report = run(plan, "toy", tmp_path)
     assert report.clean, str(report)
     assert report.done == {"worker kill -9": 2, "zombie": 1, "broker kill -9": 1}

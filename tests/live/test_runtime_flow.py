@@ -23,7 +23,7 @@ WRONG_TYPE = b"Expected `int`, got `str` - at `$.amount`"
 decode_reminded = decoder(Reminded)
 
 
-def test_outputs_states_and_offsets_are_what_the_stage_says_once(bench: Bench) -> None:
+def test_outputs_states_and_offsets_are_what_the_stage_says_once(bench: Bench, store: str) -> None:
     bench.make_topics().add(3000)
     bench.send("key-1", Forget(5))
     first, second = bench.start(), bench.start()
@@ -72,7 +72,7 @@ def test_what_cannot_be_taken_goes_to_the_dead_letters_with_reason_and_the_rest_
         assert b"9876543210" not in b"".join(v for k, v in headers.items() if k.startswith("x-dlq"))
 
 
-def test_a_cold_restart_rebuilds_the_same_states_and_due_instants(bench: Bench) -> None:
+def test_a_cold_restart_rebuilds_the_same_states_and_due_instants(bench: Bench, store: str) -> None:
     bench.make_topics()
     start = int(time.time() * 1000)
     bench.add(400, at=start, remind_after=3_600_000)
@@ -91,7 +91,7 @@ def test_a_cold_restart_rebuilds_the_same_states_and_due_instants(bench: Bench) 
     assert found.clean, str(found)
 
 
-def test_deadlines_fire_once_across_a_kill_and_never_early(bench: Bench) -> None:
+def test_deadlines_fire_once_across_a_kill_and_never_early(bench: Bench, store: str) -> None:
     bench.make_topics()
     start = int(time.time() * 1000)
     bench.add(600, keys=600, at=start, remind_after=2000)
@@ -169,7 +169,7 @@ def test_time_leaps_for_the_system_first_and_for_who_waits_outside_when_that_is_
             clock.stop()
 
 
-def test_sigterm_finishes_what_is_in_hand_and_gives_the_partitions_back_at_once(bench: Bench) -> None:
+def test_sigterm_finishes_what_is_in_hand_and_gives_the_partitions_back_at_once(bench: Bench, store: str) -> None:
     bench.make_topics().add(2000)
     first = bench.start(NIVARAN_SESSION_TIMEOUT="30").wait_ready()
     second = bench.start(NIVARAN_SESSION_TIMEOUT="30").wait_ready()

@@ -147,7 +147,10 @@ STREAM: Final = Board(
                     ("sum(nivaran_ready{$S})", "ready"),
                 ),
                 lines(
-                    "States held", "Keys in memory.", "short", ("sum by (part) (nivaran_table_states{$S})", "{{part}}")
+                    "States held",
+                    "Keys, in memory or on disk.",
+                    "short",
+                    ("sum by (part) (nivaran_table_states{$S})", "{{part}}"),
                 ),
                 lines(
                     "Partitions owned",
