@@ -91,7 +91,12 @@ class Store(base.Store):  # type: ignore[misc]  # faust ships no types
             self._owner.recovered()
 
     def persisted_offset(self, tp: TP) -> int | None:
-        return self.offsets.get(tp.partition)
+        """Answer -1 where nothing is held yet: None would leave Faust with what it knows of an earlier assignment.
+
+        It forgets that of a partition that goes, but not in a generation that another one follows too soon; read from
+        there when the partition comes back, all states before it would be missing.
+        """
+        return self.offsets.get(tp.partition, -1) if tp.partition in self._mine else None
 
     def set_persisted_offset(self, tp: TP, offset: int) -> None:
         self.offsets[tp.partition] = offset

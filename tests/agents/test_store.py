@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agents.runtime import exits
 from agents.runtime.exits import Exit
+from agents.runtime.recovery import SafeRecovery
 from agents.runtime.store import Store
 
 CHANGELOG = "g-toy-changelog"
@@ -80,8 +81,33 @@ async def test_a_slice_that_comes_after_its_partition_has_gone_leaves_no_hole_fo
     await store.on_rebalance(tps(0), tps(1), set(), 2)
     store.apply_changelog_batch([restored(1, 900, late=b"1")], 0, 0)
     await store.on_rebalance(tps(0, 1), set(), tps(1), 3)
-    assert store.persisted_offset(TP(CHANGELOG, 1)) is None, "it would be restored from here, without what is before"
+    assert store.persisted_offset(TP(CHANGELOG, 1)) == -1, "it would be restored from here, without what is before"
     assert 1 not in store.parts
+
+
+async def test_a_partition_that_left_in_a_generation_faust_passed_over_is_read_from_its_beginning(store: Store) -> None:
+    """Of a generation that another one follows at once Faust's recovery takes no note: it keeps the old position."""
+    app: Any = SimpleNamespace(
+        consumer_generation_id=1, tracer=None, _rebalancing_span=None, loop=None,
+        conf=SimpleNamespace(stream_recovery_delay=0.0),
+        assignor=SimpleNamespace(assigned_standbys=set, assigned_actives=lambda: tps(0, 1)),
+    )  # fmt: skip
+    table: Any = store
+    recovery = SafeRecovery(app, SimpleNamespace(_changelogs={CHANGELOG: table}))
+
+    async def rebalanced(generation: int, mine: set[TP], gone: set[TP]) -> None:
+        await store.on_rebalance(mine, gone, set(), generation)
+        await recovery.on_rebalance(mine, gone, set(), generation)
+
+    await rebalanced(1, tps(0, 1), set())
+    store.apply_changelog_batch([restored(0, 5, a=b"1"), restored(1, 900, c=b"3")], 0, 0)
+    for partition, offset in ((0, 5), (1, 900)):  # as far as it has got with the recovery
+        recovery.active_offsets[TP(CHANGELOG, partition)] = offset
+    app.consumer_generation_id = 3
+    await rebalanced(2, tps(0), tps(1))
+    assert recovery.active_offsets[TP(CHANGELOG, 1)] == 900, "Faust has changed: this test shows nothing any more"
+    await rebalanced(3, tps(0, 1), set())
+    assert dict(recovery.active_offsets) == {TP(CHANGELOG, 0): 5, TP(CHANGELOG, 1): -1}
 
 
 @pytest.mark.parametrize("call", ["on_rebalance", "apply_changelog_batch", "on_recovery_completed"])
