@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 ARGS ?=
 SEED ?= 1
 # live tests at a time: most of their time is waiting
-LIVE ?= 3
+LIVE ?= 2
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -23,7 +23,7 @@ demo: .venv/demo  ## install, then three weeks of a helpline on real Kafka, chec
 
 test: check  ## install, then all tests, those on real Kafka and Redis included
 	@$(MAKE) --jobs=2 --output-sync=target api whole
-	@$(BIN)/pytest $(if $(filter-out 1,$(LIVE)),-n $(LIVE) --dist loadgroup) -m live $(ARGS)
+	@$(BIN)/pytest $(if $(filter-out 1,$(LIVE)),-n $(LIVE) --dist loadscope) -m live $(ARGS)
 
 check: .venv/dev tools  ## lint, types, imports, dependencies, tests that need no Kafka
 	@$(MAKE) --jobs=2 --output-sync=target static pure

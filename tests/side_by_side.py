@@ -1,29 +1,40 @@
-"""How live tests are shared out among processes: the long ones first, and only what shares a fixture stays together."""
+"""How live tests are shared out among processes: module by module, the long ones first, some of them test by test."""
 
-from typing import Final
+from pathlib import PurePath
+from typing import Any, Final
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 LONGEST_FIRST: Final = (
     "test_drills", "test_stories_under_kills", "test_real", "test_bench", "test_faults", "test_runtime_chaos",
     "test_stories", "test_local_transactions", "test_runtime_stopping", "test_watch", "test_board", "test_backup",
 )  # fmt: skip
-"""By module, at most a minute or two each. A long one that begins last is what all the others wait for."""
+"""Modules of a minute or more. A long one that begins last is what all the others wait for."""
+APART: Final = frozenset({
+    "test_bench", "test_faults", "test_runtime_chaos", "test_local_transactions", "test_local_watch",
+    "test_local_commands", "test_local_kafka",
+})  # fmt: skip
+"""Modules whose tests share no fixture."""
 
 
-def _module_shares(item: pytest.Item) -> bool:
-    info: object = getattr(item, "_fixtureinfo", None)
-    definitions = getattr(info, "name2fixturedefs", {}).values()
-    return any(each[-1].scope == "module" for each in definitions)
+class Sharing(LoadScopeScheduling):
+    """pytest-xdist's own groups (`loadgroup`) come to nothing with pytest 9, which does not heed the names it gives."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return nodeid if PurePath(module).stem in APART else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Instead of `--dist loadscope`."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    config.option.loadscopereorder = False  # as they were collected
+    return Sharing(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Before pytest-xdist reads the groups. Tests without one go to whoever is free."""
-    if not getattr(config.option, "loadgroup", False):  # as pytest-xdist tells its workers
-        return
-    for item in items:
-        if _module_shares(item):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))

@@ -1,47 +1,45 @@
-"""How live tests are shared out: what shares a fixture of its module goes to one process, the long ones come first."""
+"""How live tests are shared out: the long ones first, and what shares a fixture of its module in one process."""
 
-from types import SimpleNamespace
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from tests.side_by_side import LONGEST_FIRST, pytest_collection_modifyitems
+from tests.side_by_side import APART, LONGEST_FIRST, Sharing
 
-MODULE = """
+LIVE = Path(__file__).parents[1] / "live"
+NOTES = """
+import os
+import pathlib
 import pytest
 
 @pytest.fixture(scope="module")
 def shared():
     return 1
 
-def test_one(shared): ...
-def test_two(shared): ...
-def test_alone(): ...
+@pytest.mark.parametrize("number", range(4))
+def test_it(shared, number):
+    with pathlib.Path({out!r}).open("a") as out:
+        out.write(f"{{__name__}} {{os.getpid()}}\\n")
 """
 
 
-@pytest.fixture
-def collected(pytester: pytest.Pytester) -> list[pytest.Item]:
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
-    pytester.makepyfile(test_short=MODULE, **{LONGEST_FIRST[0]: "def test_long(): ..."})
-    items, _ = pytester.inline_genitems()
-    return items
+def test_what_shares_stays_together_and_the_long_ones_come_first(pytester: pytest.Pytester) -> None:
+    out = pytester.path / "out"
+    for name in ("test_short", LONGEST_FIRST[0], min(APART)):
+        (pytester.path / f"{name}.py").write_text(NOTES.format(out=str(out)))
+    arguments = ("-n", "2", "--dist", "loadscope", "-p", "tests.side_by_side", "-p", "no:cacheprovider")
+    done = pytester.runpytest_subprocess(*arguments, "-o", "asyncio_default_fixture_loop_scope=function")
+    done.assert_outcomes(passed=12)
+    told = [line.split() for line in out.read_text().splitlines()]
+    processes = {module: {process for name, process in told if name == module} for module, _ in told}
+    assert {len(processes[name]) for name in ("test_short", LONGEST_FIRST[0])} == {1}
+    assert told[0][0] in {LONGEST_FIRST[0], min(APART)}
 
 
-def shared_out(items: list[pytest.Item], *, side_by_side: bool) -> list[tuple[str, str]]:
-    config: Any = SimpleNamespace(option=SimpleNamespace(loadgroup=side_by_side))
-    pytest_collection_modifyitems(config, items)
-    marks = [item.get_closest_marker("xdist_group") for item in items]
-    return [(item.name, mark.args[0] if mark else "") for item, mark in zip(items, marks, strict=True)]
-
-
-def test_what_shares_stays_together_and_the_long_ones_come_first(collected: list[pytest.Item]) -> None:
-    assert sorted(shared_out(collected, side_by_side=True)[1:]) == [
-        ("test_alone", ""), ("test_one", "test_short.py"), ("test_two", "test_short.py"),
-    ]  # fmt: skip
-    assert collected[0].name == "test_long"
-
-
-def test_one_process_takes_them_as_they_stand(collected: list[pytest.Item]) -> None:
-    before = [item.name for item in collected]
-    assert shared_out(collected, side_by_side=False) == [(name, "") for name in before]
+def test_modules_whose_tests_go_anywhere_share_nothing() -> None:
+    sharing = object.__new__(Sharing)
+    assert sharing._split_scope(f"tests/live/{min(APART)}.py::test_it[1]") == f"tests/live/{min(APART)}.py::test_it[1]"
+    assert sharing._split_scope("tests/live/test_stories.py::test_it[a::b]") == "tests/live/test_stories.py"
+    for name in APART:
+        assert 'scope="module"' not in (LIVE / f"{name}.py").read_text(), name
+    assert {path.stem for path in LIVE.glob("test_*.py")} >= {*APART, *LONGEST_FIRST}
