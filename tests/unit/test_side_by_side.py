@@ -23,6 +23,7 @@ def test_it(shared, number):
 """
 
 
+@pytest.mark.thorough
 def test_what_shares_stays_together_and_the_long_ones_come_first(pytester: pytest.Pytester) -> None:
     out = pytester.path / "out"
     for name in ("test_short", LONGEST_FIRST[0], min(APART)):
