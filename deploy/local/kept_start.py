@@ -52,10 +52,12 @@ def kept_start(
 
 def _make(kept: Path, record: Callable[[Path], None], tell: Callable[[str], None]) -> None:
     lock = hold(kept.parent / _LOCK)
-    if lock is None or kept.exists():
+    if lock is None:
         return
-    tell(f"Recording a start of Kafka, once, so that later ones take half the time: {kept}")
     with lock, tempfile.TemporaryDirectory(dir=kept.parent, ignore_cleanup_errors=True) as scratch:
+        if kept.exists():  # made meanwhile
+            return
+        tell(f"Recording a start of Kafka, once, so that later ones take half the time: {kept}")
         made = Path(scratch, kept.name)
         try:
             record(made)
