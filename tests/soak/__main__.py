@@ -202,8 +202,8 @@ def main(
         run = soak(plan, home)
     except (FleetError, LocalError) as error:
         raise click.ClickException(str(error)) from error
-    finally:
-        for data in ("kafka", "redis"):  # gigabytes after an hour; the logs of all processes stay
+    if not run.problems:
+        for data in ("kafka", "redis"):  # gigabytes after an hour, and of use only where something is to be found
             shutil.rmtree(home / data, ignore_errors=True)
     (folder / "soak.json").write_bytes(msgspec.json.format(msgspec.json.encode(run)))
     (folder / "soak.svg").write_text(plot.svg(run.samples, run.strikes), "utf-8")
