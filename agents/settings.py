@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 T = TypeVar("T", bound=Struct)
 PREFIX = "NIVARAN_"
 Port = Annotated[int, Meta(ge=0, le=65535)]
+StateStore = Literal["memory", "rocksdb"]
 Servers = Annotated[
     str, Meta(pattern=r"\A[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*\Z", description="host:port, comma separated")
 ]
@@ -44,7 +45,7 @@ class Settings(Struct, frozen=True):
     instance: str = ""
     """Static membership: this worker's stable name within its role; empty for dynamic membership."""
     data_dir: str = "var"
-    store: Literal["memory", "rocksdb"] = "memory"
+    store: StateStore = "memory"
     """Where a worker keeps the states of its stages; `rocksdb` for more than memory holds, and for quick restarts."""
     store_dir: str = ""
     """Folder for `rocksdb`, on a disk of this machine that outlives the process; one for each worker of a role."""

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from operator import attrgetter
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -19,7 +18,6 @@ from agents.runtime.stopping import aside
 from agents.runtime.store import Store
 from agents.settings import Settings
 
-_CHANGE = attrgetter("key", "value")
 DAY_MS = 24 * 3_600_000
 """For how long Kafka keeps deletions in a compacted topic where nothing else is set."""
 Ask = Callable[[str, set[int]], dict[int, Log]]
@@ -62,19 +60,8 @@ class DiskStore(Store):
             for partition, log in found.items():
                 self.part(partition).open(log)
 
-    def apply_changelog_batch(self, batch: Iterable[Any], to_key: Any, to_value: Any) -> None:  # noqa: ARG002 - Faust's decoders
-        with fatal(Exit.UNKNOWN_FAULT, "%s: a slice of it cannot be applied", self.table.changelog_topic_name):
-            changes: dict[int, dict[bytes, bytes | None]] = {}
-            last: dict[int, int] = {}
-            for event in batch:
-                message = event.message
-                if message.partition not in self._mine:
-                    continue  # of an earlier assignment
-                changes.setdefault(message.partition, {}).update(map(_CHANGE, event.value))
-                last[message.partition] = message.offset
-                self._owner.restored(len(event.value))
-            for partition, latest in changes.items():
-                self.part(partition).restore(latest, last[partition])
+    def _restore(self, partition: int, latest: dict[bytes, bytes | None], last: int) -> None:
+        self.part(partition).restore(latest, last)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         with fatal(Exit.UNKNOWN_FAULT, "%s: its states cannot be kept", self.table.changelog_topic_name):
@@ -82,9 +69,8 @@ class DiskStore(Store):
                 self.part(partition).caught_up()
         await super().on_recovery_completed(active_tps, standby_tps)
 
-    def persisted_offset(self, tp: TP) -> int | None:
-        # -1 says outright that there is nothing: None would leave Faust with what it knows of an earlier assignment
-        return self.part(tp.partition).offset if tp.partition in self._mine else None
+    def _reached(self, partition: int) -> int:
+        return self.part(partition).offset
 
     def set_persisted_offset(self, tp: TP, offset: int) -> None:
         """Do nothing: an offset is written with the changes it is of."""

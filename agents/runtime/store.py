@@ -82,8 +82,7 @@ class Store(base.Store):  # type: ignore[misc]  # faust ships no types
                 message = event.message
                 if message.partition not in self._mine:
                     continue  # of an earlier assignment: the rest of the partition would never follow it
-                self._restore(self.part(message.partition), event.value)
-                self.offsets[message.partition] = message.offset
+                self._restore(message.partition, dict(map(_CHANGE, event.value)), message.offset)
                 self._owner.restored(len(event.value))
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002 - Faust's interface
@@ -96,20 +95,23 @@ class Store(base.Store):  # type: ignore[misc]  # faust ships no types
         It forgets that of a partition that goes, but not in a generation that another one follows too soon; read from
         there when the partition comes back, all states before it would be missing.
         """
-        return self.offsets.get(tp.partition, -1) if tp.partition in self._mine else None
+        return self._reached(tp.partition) if tp.partition in self._mine else None
+
+    def _reached(self, partition: int) -> int:
+        return self.offsets.get(partition, -1)
 
     def set_persisted_offset(self, tp: TP, offset: int) -> None:
         self.offsets[tp.partition] = offset
 
-    @staticmethod
-    def _restore(part: dict[bytes, bytes], records: Iterable[Any]) -> None:
-        """Apply a slice of the changelog, in C as far as possible: a recovery is millions of these."""
-        latest = dict(map(_CHANGE, records))
-        part.update(latest)
+    def _restore(self, partition: int, latest: dict[bytes, bytes | None], last: int) -> None:
+        """Take over a slice of the changelog, in C as far as possible: a recovery is millions of these."""
+        part = self.part(partition)
+        part.update(latest)  # type: ignore[arg-type]  # what is None goes again below
         if None in latest.values():
             for key, state in latest.items():
                 if state is None:
                     del part[key]
+        self.offsets[partition] = last
 
     def _apply(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         part = self.part(partition)

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from msgspec import Struct
 
+from agents.settings import StateStore
 from agents.simulate.generate import Simulation
 from deploy.bench import mix, peers, tally
-from deploy.bench.lab import BenchError, Lab, Seen, Store, stretch
+from deploy.bench.lab import BenchError, Lab, Seen, stretch
 from deploy.bench.meter import Load, Spread, load, memory, spread
 from deploy.bench.table import fill
 from deploy.fleet.service import Service
@@ -81,7 +83,7 @@ Make = Callable[[Lab, str], Contestant]
 
 
 def measure(
-    home: Path, events: int, cases: Sequence[int], store: Store, peers: bool, runs: int, seed: int, tell: Tell
+    home: Path, events: int, cases: Sequence[int], store: StateStore, peers: bool, runs: int, seed: int, tell: Tell
 ) -> Result:
     """Raises BenchError when a process ends or gets stuck."""
     source = mix.simulation(events, seed)
@@ -105,11 +107,11 @@ def filled(lab: Lab, source: Simulation, events: int, tell: Tell) -> tuple[int, 
     return lab.write(CASE.reads, _records(mix.commands(source), sizes)), sum(sizes)
 
 
-def _entries(cases: Sequence[int], store: Store, others: dict[str, Make]) -> list[tuple[str, int, Make]]:
+def _entries(cases: Sequence[int], store: StateStore, others: dict[str, Make]) -> list[tuple[str, int, Make]]:
     """Peers have as many open cases as the first beside them; filling their tables would take formats of their own."""
     own: dict[str, Make] = {WORKER: _worker, PLAIN: _plain}
     if store == "rocksdb":
-        own[ON_DISK] = _on_disk
+        own[ON_DISK] = partial(_worker, store="rocksdb")
     found = [(who, before, make) for before in cases for who, make in own.items()]
     return found + [(who, 0, make) for who, make in others.items()]
 
@@ -120,13 +122,9 @@ def _records(commands: Iterator[mix.Given], sizes: list[int]) -> Iterator[tuple[
         yield key.encode(), value, at
 
 
-def _worker(lab: Lab, prefix: str, store: Store = "memory") -> Contestant:
+def _worker(lab: Lab, prefix: str, store: StateStore = "memory") -> Contestant:
     group = f"{prefix}-case"
     return Contestant(lab.worker(prefix, "case", store=store), group, lab.changelog(group, CASE.name))
-
-
-def _on_disk(lab: Lab, prefix: str) -> Contestant:
-    return _worker(lab, prefix, "rocksdb")
 
 
 def _plain(lab: Lab, group: str) -> Contestant:

@@ -15,7 +15,7 @@ from agents.kafka_admin import connected, specs
 from agents.positions import Place, committed, onlooker
 from agents.runtime.changelogs import CHANGELOG, COMING, when_there
 from agents.runtime.producers import client_config, give, producer_config
-from agents.settings import Settings
+from agents.settings import Settings, StateStore
 from deploy.bench import tally
 from deploy.bench.meter import cores, cpu_s, on_cores
 from deploy.fleet.service import Service
@@ -44,10 +44,6 @@ CHECKOUT: Final = str(Path(__file__).parents[2])
 
 
 UNKNOWN: Final = COMING | {KafkaError._TIMED_OUT}  # noqa: SLF001 - the client's own name for it
-
-
-Store = Literal["memory", "rocksdb"]
-"""Where a worker keeps its states."""
 
 
 class BenchError(RuntimeError):
@@ -160,7 +156,7 @@ class Lab:
         number: int = 0,
         instance: str = "",
         module: str = "deploy.cli",
-        store: Store = "memory",
+        store: StateStore = "memory",
     ) -> Service:
         """The product's worker, not started yet; its group is `<prefix>-<role>`, `number` tells it from its fellows."""
         name = f"{prefix}-{number}" if number else prefix

@@ -6,8 +6,8 @@ from typing import Any, Final, get_args
 
 import click
 
+from agents.settings import StateStore
 from deploy.bench.flow import AXES
-from deploy.bench.lab import Store
 from deploy.bench.pace import Door
 
 Option = Callable[[Any], Any]
@@ -34,7 +34,7 @@ OPTIONS: Final[dict[str, Option]] = {
     ),
     "store": _option(
         "--store",
-        click.Choice(get_args(Store)),
+        click.Choice(get_args(StateStore)),
         "memory",
         "rocksdb: the worker once more with its states on disk, beside the one that has them in memory",
     ),

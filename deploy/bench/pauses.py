@@ -14,7 +14,7 @@ from deploy.bench.intake import Intake
 from deploy.bench.lab import PARTITIONS, BenchError, Lab
 from deploy.bench.meter import Load, Spread, load, spread
 from deploy.bench.onlooker import Onlooker
-from deploy.fleet.service import Service
+from deploy.fleet.service import Service, end_all
 from schemas.topics import CLUSTER_SIGHTED
 from streams.case.stage import CASE
 
@@ -119,10 +119,7 @@ class Group:
         return worker
 
     def stop(self) -> None:
-        for worker in self.workers:
-            worker.ask_to_stop()
-        for worker in self.workers:
-            worker.see_out()
+        end_all(self.workers)
 
     @contextmanager
     def event(self, name: str, struck: Service | None = None) -> Iterator[None]:

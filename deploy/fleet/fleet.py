@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from agents.app import consumed
 from agents.kafka_admin import connected, specs
 from agents.runtime.producers import give
-from deploy.fleet.service import FleetError, Service
+from deploy.fleet.service import FleetError, Service, end_all
 from deploy.fleet.settle import NotAnsweredError, ends, positions, unsettled
 from deploy.local.kafka import KafkaCluster
 from deploy.local.ports import PortLease
@@ -117,10 +117,7 @@ class Fleet:
     def stop(self) -> None:
         """End everything, the readers before what they read from."""
         self._ended.set()
-        for service in self.services.values():
-            service.ask_to_stop()
-        for service in self.services.values():
-            service.see_out()
+        end_all(self.services.values())
         for server in (getattr(self, "redis", None), getattr(self, "kafka", None)):
             if server is not None:
                 server.stop()

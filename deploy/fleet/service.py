@@ -4,7 +4,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,6 +103,21 @@ class Service:
         except (urllib.error.URLError, ConnectionError, TimeoutError, json.JSONDecodeError):
             return None
 
+    def post(self, path: str, body: Mapping[str, Any]) -> None:
+        """Tell its endpoint something as JSON; raises OSError."""
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode())  # noqa: S310 - our own http address
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=ASK_TIMEOUT_S):  # noqa: S310 - the same
+            pass
+
     @property
     def ready(self) -> bool:
         return self.get(self._ready) is not None
+
+
+def end_all(services: Iterable[Service]) -> dict[str, int | None]:
+    """Ask all to stop, then see each out; answers how they ended, by name."""
+    ending = list(services)
+    for each in ending:
+        each.ask_to_stop()
+    return {each.name: each.see_out() for each in ending}

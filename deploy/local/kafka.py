@@ -106,7 +106,7 @@ class KafkaCluster:
         if brokers not in BROKER_COUNTS:
             raise LocalError(f"brokers: {brokers} is not possible, choose 1 or 3 (two cannot keep a majority)")
         java, jars = find_java(), ensure_jars(tell=tell)
-        kept = None if record else kept_start(java, jars, _record, tell)
+        start = from_kept(None if record else kept_start(java, jars, _record, tell))
         self.folder = folder.resolve()
         self.keep = keep
         self._detached = detached
@@ -116,10 +116,8 @@ class KafkaCluster:
         except BaseException:
             self._lock.close()
             raise
-        self._java = partial(
-            java_command, java, jars, self.folder / "log4j2.yaml", lasting=lasting, start=from_kept(kept)
-        )
-        self._record = () if record is None else to_keep(record)
+        self._java = partial(java_command, java, jars, self.folder / "log4j2.yaml", lasting=lasting, start=start)
+        self._broker_start = to_keep(record) if record else start
         ports = self._lease.ports
         pairs = zip(ports[::2], ports[1::2], strict=True)
         self.layout = {node_id: NodePorts(*pair) for node_id, pair in enumerate(pairs, start=1)}
@@ -191,7 +189,7 @@ class KafkaCluster:
         return KafkaNode(
             name="kafka",
             folder=home,
-            command=self._java(heap_mb, (*self._record, "kafka.Kafka", str(home / _BOTH))),
+            command=self._java(heap_mb, ("kafka.Kafka", str(home / _BOTH)), start=self._broker_start),
             detached=self._detached,
             inherit=self._lease.fds if self._detached else (),
             node_id=node_id,

@@ -3,14 +3,11 @@
 import os
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from deploy.demo.run import OWN_SETTINGS, ROLES
 from deploy.demo.secrets import Secrets, drawn
@@ -108,9 +105,7 @@ class Ground:
 
     def control(self, **faults: float) -> None:
         """Tell the SMS sandbox what to do wrong from now on."""
-        url = f"{self.service('sms-sandbox').url}/control"
-        with urllib.request.urlopen(urllib.request.Request(url, msgspec.json.encode(faults)), timeout=10):
-            pass
+        self.service("sms-sandbox").post("/control", faults)
 
     def _environ(self) -> dict[str, str]:
         return dict(next(iter(self.fleet.services.values())).process.environ or {})

@@ -12,9 +12,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import click
 
+from agents.settings import StateStore
 from deploy.local.kafka import KafkaCluster
 from tests.live.audit import Audit
 from tests.live.flows import FLOWS, Flow
@@ -145,7 +147,7 @@ def run(plan: Plan, flow_name: str, folder: Path) -> Report:
 @click.option("--inputs", type=int, default=30_000)
 @click.option("--rate", type=int, default=900, help="Inputs per second.")
 @click.option("--kills", type=int, default=8)
-@click.option("--store", type=click.Choice(["memory", "rocksdb"]), default="memory", help="Where states are kept.")
+@click.option("--store", type=click.Choice(get_args(StateStore)), default="memory", help="Where states are kept.")
 @click.option("--brokers", type=click.Choice(["1", "3"]), default="1")
 @click.option(
     "--keep",

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from agents.settings import StateStore
 from deploy.local.kafka import KafkaCluster
 from tests.live.bench import Bench
 
@@ -17,7 +19,7 @@ def bench(kafka: KafkaCluster, tmp_path: Path) -> Iterator[Bench]:
     bench.end()
 
 
-@pytest.fixture(params=["memory", "rocksdb"])
+@pytest.fixture(params=get_args(StateStore))
 def store(bench: Bench, request: pytest.FixtureRequest) -> str:
     """Where the workers of `bench` keep their states: what it says holds for both."""
     bench.store = request.param

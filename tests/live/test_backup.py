@@ -15,6 +15,7 @@ from agents.backup.files import MANIFEST
 from agents.cli.audit import log_of
 from deploy.cli import cli
 from deploy.fleet import Fleet
+from deploy.fleet.service import end_all
 from deploy.local.kafka import KafkaCluster
 from schemas.topics import CASE_EVENTS
 from streams.case.stage import CASE
@@ -74,10 +75,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
     with Fleet(old, roles=ROLES, begin=begin, partitions=2) as fleet:
         tell(fleet, BURSTS[:HALF])
         running = nivaran(fleet.kafka, "export", str(home / "refused"))
-        for worker in fleet.workers:
-            worker.ask_to_stop()
-        for worker in fleet.workers:
-            worker.see_out()
+        end_all(fleet.workers)
         with open_transaction(fleet.kafka):
             unsettled = nivaran(fleet.kafka, "export", str(home / "unsettled"))
         exported = nivaran(fleet.kafka, "export", str(backup), "--json")

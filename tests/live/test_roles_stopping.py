@@ -12,6 +12,7 @@ from agents.audit.run import audit
 from agents.cli.audit import deliveries, log_of
 from agents.runtime.exits import Exit
 from deploy.fleet import Fleet
+from deploy.fleet.service import end_all
 from tests.story import bursts, stories
 
 pytestmark = pytest.mark.live
@@ -30,11 +31,7 @@ def test_every_role_ends_in_order_in_the_midst_of_work(tmp_path: Path) -> None:
             fleet.advance(burst.at)
             fleet.produce((each.topic, each.key, each.value, each.at) for each in burst.inputs)
         assert fleet.lag() > 0, "void: there was nothing left in hand"
-        for worker in fleet.workers:
-            worker.ask_to_stop()
-        assert {worker.name: worker.see_out() for worker in fleet.workers} == {
-            f"{role}-1": Exit.CLEAN for role in ROLES
-        }
+        assert end_all(fleet.workers) == {f"{role}-1": Exit.CLEAN for role in ROLES}
         for worker in fleet.workers:
             worker.start()
         fleet.settle()

@@ -1,15 +1,17 @@
 """A short run of the chaos: two workers killed, one frozen past its session, the broker killed, under load."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from agents.settings import StateStore
 from tests.live.chaos import Plan, run
 
 pytestmark = pytest.mark.live
 
 
-@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+@pytest.mark.parametrize("store", get_args(StateStore))
 def test_nothing_is_lost_repeated_or_wrong_whatever_dies(tmp_path: Path, store: str) -> None:
     plan = Plan(seed=11, inputs=6000, rate=700, kills=2, session_s=3, store=store)
     report = run(plan, "toy", tmp_path)

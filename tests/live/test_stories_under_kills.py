@@ -19,6 +19,7 @@ from agents.audit.report import Result
 from agents.cli.audit import log_of
 from agents.runtime.exits import Exit
 from deploy.fleet import Fleet
+from deploy.fleet.service import end_all
 from schemas import topics as t
 from schemas.registry import dead_letters
 from streams.case.stage import CASE
@@ -114,9 +115,7 @@ def strike(fleet: Fleet, hits: Hits, steps: list[list[Emit]], draw: random.Rando
 
 def start_cold(fleet: Fleet) -> dict[str, int | None]:
     """End every worker, then start them all anew; answer how they ended."""
-    for worker in fleet.workers:
-        worker.ask_to_stop()
-    ended = {worker.name: worker.see_out() for worker in fleet.workers}
+    ended = end_all(fleet.workers)
     for worker in fleet.workers:
         worker.start()
     fleet.settle()

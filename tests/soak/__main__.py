@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from agents.audit.run import audit
 from agents.cli.audit import deliveries, log_of
 from deploy.demo.secrets import drawn
 from deploy.fleet import Fleet, FleetError
-from deploy.fleet.service import Service
+from deploy.fleet.service import Service, end_all
 from deploy.local.errors import LocalError
 from tests.live.harness import records as records_of
 from tests.live.stand import say
@@ -127,13 +127,13 @@ def _at_rest(fleet: Fleet) -> tuple[int | None, list[str]]:
     try:
         fleet.settle(SETTLE_S)
         lag = fleet.lag()
-        _end(each for each in fleet.workers if not _of_board(each))
+        end_all(each for each in fleet.workers if not _of_board(each))
         deadline = time.monotonic() + SETTLE_S
         while behind := fleet.lag(BOARD):
             if time.monotonic() > deadline:
                 return lag, [f"the board is {behind} records behind, {SETTLE_S:.0f} s after the others ended"]
             time.sleep(LOOK_S)
-        _end(filter(_of_board, fleet.workers))
+        end_all(filter(_of_board, fleet.workers))
     except FleetError as error:
         return None, [str(error).partition("\n")[0]]
     return lag, []
@@ -141,14 +141,6 @@ def _at_rest(fleet: Fleet) -> tuple[int | None, list[str]]:
 
 def _of_board(worker: Service) -> bool:
     return worker.name.startswith(f"{BOARD}-")
-
-
-def _end(workers: Iterable[Service]) -> None:
-    ending = list(workers)
-    for each in ending:
-        each.ask_to_stop()
-    for each in ending:
-        each.see_out()
 
 
 def _audited(fleet: Fleet) -> list[Result]:

@@ -1,10 +1,8 @@
 """Faults on a running fleet: processes killed and frozen, a broker gone, Redis restarted, a gateway that refuses."""
 
-import json
 import random
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
@@ -17,7 +15,6 @@ REFUSING_S: Final = 15.0
 AWAY_S: Final = (1.0, 4.0)
 WELL: Final = {"fail": 0.0, "throttle": 0.0, "silent": 0.0}
 ILL: Final = {"fail": 0.5, "throttle": 0.2, "silent": 0.05}
-ASK_S: Final = 10.0
 
 
 class Strike(NamedTuple):
@@ -113,7 +110,5 @@ class Strikes:
         return "SMS gateway refuses most"
 
     def _tell_gateway(self, faults: dict[str, float]) -> None:
-        url = f"{self._fleet.services['sms-sandbox'].url}/control"
-        request = urllib.request.Request(url, json.dumps(faults).encode(), {"Content-Type": "application/json"})
-        with suppress(TimeoutError), urllib.request.urlopen(request, timeout=ASK_S):
-            pass
+        with suppress(TimeoutError):
+            self._fleet.services["sms-sandbox"].post("/control", faults)
