@@ -124,37 +124,49 @@ class Lane:
         self._began = time.monotonic()
 
     async def _batch(self) -> None:
-        events, records = self._gather()
+        events, records, after = self._gather()
+        if records:
+            await self._durable(records, events[-1].message.topic, after)
+        for event in events:
+            event.ack()
+
+    async def _durable(self, records: list[Any], topic: str, after: int) -> None:
         began = time.perf_counter()
         batch = self._fold(records)
         folded = time.perf_counter()
-        last_event = events[-1].message
-        self.next = last_event.offset + 1
+        self.next = after
         transactions, parts = self.transactions, self._parts
         transactions.begin(batch.outputs, parts.changelog, self.partition, batch.changes)
         given = time.perf_counter()
-        last = await transactions.commit(last_event.topic, self.partition, self.next)
+        last = await transactions.commit(topic, self.partition, after)
         parts.store.adopt(self.partition, batch.changes, last)
-        self.done = self.next
-        for event in events:
-            event.ack()
+        self.done = after
         if not self.closed:
             parts.waker.fold(self.wakes, batch, given - began)
         parts.meter.committed(batch, records, folded - began, time.perf_counter() - folded)
 
-    def _gather(self) -> tuple[list[Any], list[Any]]:
+    def _gather(self) -> tuple[list[Any], list[Any], int]:
+        """Take slices for one transaction; answer them, what of them is to be folded, and the offset after that.
+
+        A seek to what is committed gives slices again that wait here or are being folded, and they come behind those
+        that follow them: each record is taken once, at its place, and the position never falls.
+        """
         events: list[Any] = []
         records: list[Any] = []
-        most = self._parts.settings.transaction_records
+        after, most = self.next, self._parts.settings.transaction_records
         while self._waiting and len(records) < most:
-            events.append(self._waiting.popleft())
-            records += events[-1].value
-        if records and records[0].offset < self.next:
-            log.warning(
-                "%s-%s: offset %s again, %s is next", records[0].topic, self.partition, records[0].offset, self.next
-            )
-            records = [record for record in records if record.offset >= self.next]
-        return events, records
+            event = self._waiting.popleft()
+            events.append(event)
+            slice_ = event.value
+            if slice_[0].offset < after:
+                log.warning(
+                    "%s-%s: offset %s again, %s is next", slice_[0].topic, self.partition, slice_[0].offset, after
+                )
+                slice_ = [record for record in slice_ if record.offset >= after]
+            if slice_:
+                records += slice_
+                after = slice_[-1].offset + 1
+        return events, records, after
 
     def _fold(self, records: list[Any]) -> Batch:
         parts = self._parts

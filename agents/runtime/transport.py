@@ -1,7 +1,7 @@
 """Faust's transport, delivering slices: one message per run of records of a partition instead of one per record."""
 
 import asyncio
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
@@ -102,7 +102,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # faust ships no types
         """Next offset of each partition; everything before has been handed over, or is a marker."""
         self._delivered: dict[TP, deque[int]] = defaultdict(deque)
         self._slurped: dict[TP, int] = {}
-        self._in_flight: Counter[str] = Counter()
+        self._in_hand: dict[str, set[Any]] = defaultdict(set)
+        """By topic, the messages handed over and not acknowledged."""
         self._room = asyncio.Event()
 
     def _new_consumer_thread(self) -> Thread:
@@ -147,7 +148,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # faust ships no types
             await self.wait_first(self._room.wait(), self.suspend_flow.wait(), timeout=FULL_S)
 
     def _full(self) -> set[str]:
-        return {topic for topic, slices in self._in_flight.items() if slices >= self.app.most_in_flight}
+        return {topic for topic, slices in self._in_hand.items() if len(slices) >= self.app.most_in_flight}
 
     async def _getmany(self, active_partitions: set[TP], timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
         if self.app.rebalancing:
@@ -192,13 +193,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # faust ships no types
             await self.perform_seek()
 
     def _message(self, tp: TP, offset: int, timestamp: int, records: list[Any]) -> Any:
-        if not self._is_changelog_tp(tp):
-            self._delivered[tp].append(offset)
-            self._in_flight[tp.topic] += 1
-        return ConsumerMessage(
+        message = ConsumerMessage(
             tp.topic, tp.partition, offset, timestamp / 1000, 0, None, None, records, None, 0, 0, tp,
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
+        if not self._is_changelog_tp(tp):
+            self._delivered[tp].append(offset)
+            self._in_hand[tp.topic].add(message)
+        return message
 
     # acknowledging: by the last offset of a slice; order of delivery replaces Faust's arithmetic of gaps, which commits
     # past what is unprocessed
@@ -206,19 +208,19 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # faust ships no types
     @property
     def in_flight(self) -> int:
         """Slices handed over and not acknowledged."""
-        return sum(self._in_flight.values())
+        return sum(map(len, self._in_hand.values()))
 
     def idle_at(self, tp: TP) -> int | None:
         """Return the next offset of a partition with nothing of its topic in hand, past markers; else None."""
-        return None if self._in_flight[tp.topic] else self.positions.get(tp)
+        return None if self._in_hand[tp.topic] else self.positions.get(tp)
 
     def ack(self, message: Any) -> bool:
-        if message.generation_id != self.app.consumer_generation_id:
+        in_hand = self._in_hand[message.tp.topic]
+        if message.generation_id != self.app.consumer_generation_id or message not in in_hand:
             message.acked = True
-            return False  # delivered again to whoever owns the partition now
-        if not message.acked:
-            self._in_flight[message.tp.topic] -= 1
-            self._room.set()
+            return False  # delivered again, to us after a seek or to whoever owns the partition now
+        in_hand.remove(message)
+        self._room.set()
         return bool(super().ack(message))
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
@@ -247,7 +249,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # faust ships no types
         self.positions.clear()
 
     def _forget(self) -> None:
-        for books in (self._in_flight, self._delivered, self._acked, self._acked_index):
+        for books in (self._in_hand, self._delivered, self._acked, self._acked_index):
             books.clear()
         self._room.set()
 

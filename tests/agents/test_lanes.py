@@ -1,16 +1,21 @@
-"""Due instants after a recovery: derived from the states beside the batches, each of them once."""
+"""Lanes: due instants after a recovery, each of them once; and each record once, however often slices come."""
 
+import asyncio
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import Struct
 
 from agents.clock import SimulatedClock
 from agents.runtime.fold import Fold, StateUnreadableError
 from agents.runtime.lanes import INDEXED_AT_ONCE, Lane, StageParts
 from agents.runtime.metrics import Metrics, StageMeter
+from agents.runtime.ports import Stored
 from agents.runtime.store import Store
 from agents.runtime.wakes import Waker
 from agents.runtime.window import Window
@@ -31,6 +36,9 @@ STAGE: Stage[Waiting] = Stage(
 class Held:
     """Stands in for the store: one partition's states."""
 
+    def adopt(self, _: int, changes: Any, __: int) -> None:
+        self.states.update(changes)
+
     def __init__(self, states: dict[bytes, bytes]) -> None:
         self.states = states
 
@@ -45,7 +53,7 @@ def stored(due: int | None) -> bytes:
     return msgspec.msgpack.encode(Waiting(due))
 
 
-def lane_over(states: dict[bytes, bytes]) -> Lane:
+def lane_over(states: dict[bytes, bytes], transactions: Any = None) -> Lane:
     clock, metrics = SimulatedClock("nowhere:1"), Metrics()
     waker = Waker(STAGE.name, clock, cast("Any", None), metrics, Window(bound=10, within=1.0))
     parts = StageParts(
@@ -54,9 +62,9 @@ def lane_over(states: dict[bytes, bytes]) -> Lane:
         "changelog",
         waker,
         StageMeter(metrics, STAGE.name, clock),
-        Settings(),
+        Settings(dead_letter_share=1.0),
     )
-    return Lane(parts, 0, cast("Any", None), 1)
+    return Lane(parts, 0, transactions, 1)
 
 
 async def test_every_state_has_its_instant_once_whatever_batches_change_meanwhile() -> None:
@@ -90,3 +98,66 @@ async def test_a_lane_that_is_given_away_stops_deriving() -> None:
 async def test_a_state_of_another_version_is_not_passed_over() -> None:
     with pytest.raises(StateUnreadableError, match="another version wrote it"):
         await lane_over({b"a": b"\xc1"}).index()
+
+
+class Slice:
+    """Some records of the partition, that no stage can read: each is named in the dead letter it becomes."""
+
+    def __init__(self, first: int, count: int) -> None:
+        self.value = [Stored("t.in.v1", 0, first + number, 0, b"k", b"no record", ()) for number in range(count)]
+        self.message = SimpleNamespace(topic="t.in.v1", offset=first + count - 1, generation_id=1, incref=lambda: None)
+        self.acked = False
+
+    def ack(self) -> None:
+        self.acked = True
+
+
+class Log:
+    """Stands in for the transactional producer: what was folded and committed, and slices that come meanwhile."""
+
+    def __init__(self, meanwhile: list[Slice]) -> None:
+        self.folded: list[int] = []
+        self.positions: list[int] = []
+        self._meanwhile = meanwhile
+        self.lane: Lane | None = None
+
+    def begin(self, outputs: list[Any], *_: Any) -> None:
+        self.folded += [int(dict(each.headers)["x-dlq-original-offset"]) for each in outputs]
+
+    async def commit(self, _topic: str, _partition: int, offset: int) -> int:
+        self.positions.append(offset)
+        await asyncio.sleep(0)
+        if self._meanwhile and self.lane is not None:
+            self.lane.submit(self._meanwhile.pop(0))
+        return offset
+
+
+@given(st.data())
+async def test_each_record_is_folded_once_and_the_position_never_falls_however_slices_come_again(
+    data: st.DataObject,
+) -> None:
+    sizes = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=12))
+    starts = [sum(sizes[:number]) for number in range(len(sizes))]
+    slices = [Slice(start, size) for start, size in zip(starts, sizes, strict=True)]
+    # after any slice the partition is sought back to somewhere, and cut anew from there on
+    back = data.draw(st.integers(0, len(slices) - 1))
+    sought = data.draw(st.integers(0, starts[back]))
+    end, again, first = sum(sizes), [], sought
+    while first < end:
+        count = min(data.draw(st.integers(1, 5)), end - first)
+        again.append(Slice(first, count))
+        first += count
+    coming = [*slices[: back + 1], *again]
+    at_once = data.draw(st.integers(1, len(coming)))
+    log = Log(coming[at_once:])
+    lane = log.lane = lane_over({}, log)
+    for each in coming[:at_once]:
+        lane.submit(each)
+    while lane.busy or log._meanwhile:
+        await asyncio.sleep(0)
+        if not lane.busy and log._meanwhile:
+            lane.submit(log._meanwhile.pop(0))
+    assert log.folded == list(range(end))
+    assert log.positions == sorted(set(log.positions))
+    assert (lane.next, lane.done, log.positions[-1]) == (end, end, end)
+    assert all(each.acked for each in coming)
