@@ -43,11 +43,14 @@ class MovingError(RuntimeError):
 def rebuild_command(what: str, replace: bool, redis_url: str | None, kafka: str | None, as_json: bool) -> None:
     """Make the board, its registers or the SLA windows from the log again, and compare with those in use.
 
-    board, registers: a second read model beside the first in Redis, dropped afterwards; they are compared when both
-    have come to the same place in the log, so wait for a quiet moment. sla: states and windows counted anew, from the
-    units' facts and from the cases' own.
+    board, registers: a second read model beside the first in Redis, dropped afterwards. It is made up to where the one
+    in use is in the log, which must stand still while the two are compared: wait for a quiet moment, or stop the
+    worker `board` for as long. sla: states and windows counted anew, from the units' facts and from the cases' own.
 
-    Exit code: 0 the same; 1 something differs or does not come to rest, Kafka or Redis is away; 2 wrong usage.
+    With --replace the board may go on taking records; it is compared only where it takes none.
+
+    Exit code: 0 the same, or replaced; 1 something differs or does not come to rest, Kafka or Redis is away; 2 wrong
+    usage.
 
     \b
     Example:
@@ -69,6 +72,16 @@ def rebuild_command(what: str, replace: bool, redis_url: str | None, kafka: str 
         raise click.ClickException(f"Kafka: {fault.args[0].str()}") from fault
     except (RedisError, OSError) as fault:
         raise click.ClickException(f"Redis at {settings.redis_url.rpartition('@')[2]}: {fault}") from fault
+    _say_board(what, differing, as_json)
+
+
+def _say_board(what: str, differing: list[str] | None, as_json: bool) -> None:
+    if differing is None:
+        if as_json:
+            print_json({"what": what, "differing": None, "same": None})
+        else:
+            click.echo("board: made anew; it is taking records and was not compared")
+        return
     if what == "registers":
         differing = [key for key in differing if key.partition(":")[0] in REGISTERS]
     if as_json:
@@ -93,21 +106,24 @@ def _sla(settings: Settings, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-async def _board(settings: Settings, *, replace: bool) -> list[str]:
-    """Keys that differ between the read model in use and one made anew."""
+async def _board(settings: Settings, *, replace: bool) -> list[str] | None:
+    """Keys that differ between the read model in use and one made anew; None: replaced, and too busy to compare."""
     async with Redis.from_url(settings.redis_url, socket_connect_timeout=ANSWER_S) as redis:
         if replace:
             await rebuild(redis, settings.kafka, PREFIX)
-        fresh, used = await rebuild(redis, settings.kafka, BESIDE), ReadModel(redis, PREFIX)
+        fresh, used = ReadModel(redis, BESIDE), ReadModel(redis, PREFIX)
+        await drop(redis, BESIDE)
         try:
             for _ in range(LOOKS):
-                reached = await catch_up(fresh, settings.kafka)
-                before = {place: await used.position(*place) for place in reached}
+                reached = await catch_up(fresh, settings.kafka, used)
                 differing = await compare(redis, PREFIX, BESIDE)
-                after = {place: await used.position(*place) for place in reached}
-                if before == reached == after:
+                if reached == {place: await used.position(*place) for place in reached}:
                     return differing
                 await asyncio.sleep(LOOK_S)
         finally:
             await drop(redis, BESIDE)
-    raise MovingError("the board in use is behind the log or still taking records: try again when it is at rest")
+    if replace:
+        return None
+    raise MovingError(
+        "the board in use takes records: try again when it is at rest, or stop the worker board meanwhile"
+    )

@@ -1,7 +1,7 @@
 """Makes the read model from the log: from where it stands to the end, or anew beside the first; and compares two."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,10 +25,11 @@ class OtherLogError(RuntimeError):
     """What Redis holds was made from another log than the one there is now."""
 
 
-async def catch_up(model: ReadModel, kafka: str) -> dict[Place, int]:
+async def catch_up(model: ReadModel, kafka: str, other: ReadModel | None = None) -> dict[Place, int]:
     """Apply what the log has beyond the positions in Redis; answers the positions reached.
 
-    Where Redis has lost everything this makes it all anew. Raises OtherLogError, redis' errors and KafkaException.
+    Where Redis has lost everything this makes it all anew. With `other` it goes as far as that one is, no further.
+    Raises OtherLogError, redis' errors and KafkaException.
     """
     reached: dict[Place, int] = {}
     consumer = await asyncio.to_thread(_consumer, kafka)
@@ -40,8 +41,10 @@ async def catch_up(model: ReadModel, kafka: str) -> dict[Place, int]:
             reached[place] = position = await model.position(*place)
             if position > end:
                 raise OtherLogError(f"{place[0]}/{place[1]}: shown up to {position}, the log ends at {end}")
-        consumer.assign([TopicPartition(topic, partition, reached[topic, partition]) for topic, partition in ends])
-        async for part in _slices(consumer, len(ends)):
+        limits = ends if other is None else {place: await other.position(*place) for place in ends}
+        left = [place for place in ends if reached[place] < limits[place]]
+        consumer.assign([TopicPartition(*place, reached[place]) for place in left])
+        async for part in _slices(consumer, limits, set(left)):
             reached[part.topic, part.partition] = await model.apply(part)
     finally:
         await asyncio.to_thread(consumer.close)
@@ -74,19 +77,18 @@ def _log(consumer: Consumer) -> tuple[str, dict[Place, int]]:
     return str(cluster.cluster_id), ends
 
 
-async def _slices(consumer: Consumer, partitions: int) -> AsyncIterator[Slice]:
-    """Everything up to the end each partition has when it is reached."""
-    ended: set[Place] = set()
-    while len(ended) < partitions:
+async def _slices(consumer: Consumer, limits: Mapping[Place, int], left: set[Place]) -> AsyncIterator[Slice]:
+    """Everything before each partition's limit, or its end where that comes first."""
+    while left:
         messages = await asyncio.to_thread(consumer.consume, SLICE, POLL_S)
         for message in messages:
             fault = message.error()
-            if fault is None:
-                continue
-            if fault.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
+            if fault is not None and fault.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
                 raise KafkaException(fault)
-            ended.add(_place(message))
-        for part in _parts(messages):
+            place, offset = _place(message), message.offset()
+            if fault is not None or (offset is not None and offset + 1 >= limits[place]):
+                left.discard(place)
+        for part in _parts(messages, limits):
             yield part
 
 
@@ -97,8 +99,9 @@ def _place(message: Message) -> Place:
     return topic, partition
 
 
-def _parts(messages: Sequence[Message]) -> Iterator[Slice]:
-    records = sorted((_stored(each) for each in messages if each.error() is None), key=lambda each: each[:3])
+def _parts(messages: Sequence[Message], limits: Mapping[Place, int]) -> Iterator[Slice]:
+    stored = (_stored(each) for each in messages if each.error() is None)
+    records = sorted((each for each in stored if each.offset < limits[each[:2]]), key=lambda each: each[:3])
     for (topic, partition), part in groupby(records, key=lambda each: each[:2]):
         yield Slice(topic, partition, list(part))
 

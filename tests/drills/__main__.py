@@ -102,21 +102,24 @@ def _wait(
 
 def _mend(place: Ground) -> None:
     """Whatever came of a row, the next one begins on processes that run and under load."""
+    place.over()
     if not all(node.alive for node in place.fleet.kafka.nodes):
         place.carry_out("docker compose up -d kafka")
     for node in place.fleet.kafka.nodes:
         node.resume()
     for process in (*place.watch.processes.values(), place.fleet.redis.process):
         process.start()
-    place.dismiss()
     if place.load is not None:
         place.load.go_on()
+        place.load.changes = {}
     if place.disk is not None:
         place.disk.shrink()
     for service in place.fleet.services.values():
         service.process.resume()
         service.start()
     until(lambda: all(each.ready for each in place.fleet.services.values()), 120, what="all are ready")
+    if place.load is not None:
+        place.control(silent=0, delay_ms=0)
 
 
 def drilled(rows: Sequence[Row], seed: int, home: Path) -> Iterator[Outcome]:
@@ -133,20 +136,20 @@ def drilled(rows: Sequence[Row], seed: int, home: Path) -> Iterator[Outcome]:
                 yield outcome
 
 
-def lines(outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """Alert -> its line of the table."""
+def lines(outcomes: Sequence[Outcome]) -> dict[tuple[str, str], str]:
+    """(alert, fault) -> its line of the table."""
     return {
-        name: f"| `{name}` | {each.row.fault} | {_seconds(each.fired.get(name))} | {_seconds(each.ended.get(name))} | "
-        f"{'' if each.verdict == HOLDS else each.verdict} |"
+        (name, each.row.fault): f"| `{name}` | {each.row.fault} | {_seconds(each.fired.get(name))} | "
+        f"{_seconds(each.ended.get(name))} | {'' if each.verdict == HOLDS else each.verdict} |"
         for each in outcomes
         for name in each.row.alerts
     }
 
 
-def table(found: Mapping[str, str]) -> str:
+def table(found: Mapping[tuple[str, str], str]) -> str:
     """As Markdown, in the order of the rows."""
-    order = [name for row in ROWS for name in row.alerts]
-    return "\n".join([*HEAD, *(found[name] for name in order if name in found)]) + "\n"
+    order = [(name, row.fault) for row in ROWS for name in row.alerts]
+    return "\n".join([*HEAD, *(found[each] for each in order if each in found)]) + "\n"
 
 
 def _seconds(value: float | None) -> str:
@@ -157,8 +160,14 @@ def put(page: Path, outcomes: Sequence[Outcome]) -> None:
     """Between the marks of a page; lines of alerts that were not among these rows stay as they are."""
     before, _, rest = page.read_text().partition(BEGIN)
     old, _, after = rest.partition(END)
-    kept = {line.split("`")[1]: line for line in old.splitlines() if line.startswith("| `")}
+    kept = {_of(line): line for line in old.splitlines() if line.startswith("| `")}
     page.write_text(f"{before}{BEGIN}{table(kept | lines(outcomes))}{END}{after}")
+
+
+def _of(line: str) -> tuple[str, str]:
+    """Alert and fault of a line; a fault has marks of code in it, and no bar."""
+    alert, fault, *_ = line.removeprefix("| ").split(" | ")
+    return alert.strip("`"), fault
 
 
 @click.command()

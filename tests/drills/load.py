@@ -29,6 +29,10 @@ class Load:
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._bodies = (line.body for line in Simulation(profile(SYSTEM), seed) if line.case is None and line.body)
         self._sent = 0
+        self.changes: dict[str, Any] = {}
+        """What a channel has come to send otherwise."""
+        self.refusal = ""
+        """What was answered last to a submission that was refused."""
 
     def hold(self) -> None:
         self._held.set()
@@ -39,7 +43,7 @@ class Load:
     def post(self, **changes: Any) -> int:
         """One complaint more; answers the status."""
         self._sent += 1
-        body = {**next(self._bodies), **changes}
+        body = {**next(self._bodies), **self.changes, **changes}
         body.pop("occurred_at", None)
         request = urllib.request.Request(self._url, msgspec.json.encode(body), {
             "Authorization": f"Bearer {self._token}",
@@ -53,7 +57,7 @@ class Load:
             with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
                 status = answer.status
         except urllib.error.HTTPError as error:
-            status = error.code
+            status, self.refusal = error.code, error.read().decode()
         except OSError:
             status = 0
         self.answers[status] += 1

@@ -12,7 +12,6 @@ from typing import Final
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from msgspec.structs import replace
-from redis import Redis
 
 from agents.settings import Settings
 from agents.simulate.generate import Simulation
@@ -25,6 +24,7 @@ from schemas.codec import cloudevent, decoder, encode
 from schemas.events import EscalationRaised
 from schemas.topics import CASE_COMMANDS, CASE_EVENTS, ESCALATION_RAISED
 from streams.case.stage import CASE
+from streams.ids import case_id
 from streams.profiles.load import profile
 from streams.profiles.profile import DAY_MS
 from tests.drills.ground import READY_S, Ground
@@ -63,12 +63,22 @@ def freeze_kafka(ground: Ground) -> None:
         node.pause()
 
 
+def kill_kafka(ground: Ground) -> None:
+    for node in ground.fleet.kafka.nodes:
+        node.kill()
+
+
+def freeze_a_broker(ground: Ground) -> None:
+    """One of three brokers stands still: its connections stay open."""
+    ground.fleet.kafka.nodes[-1].pause()
+
+
 def kill_redis(ground: Ground) -> None:
     ground.fleet.redis.kill()
 
 
 def flush_redis(ground: Ground) -> None:
-    with contextlib.closing(Redis.from_url(ground.fleet.redis.url)) as redis:
+    with ground.redis() as redis:
         redis.flushall()
 
 
@@ -132,12 +142,6 @@ def poison(count: int) -> Strike:
     return strike
 
 
-def unknown_event(ground: Ground) -> None:
-    """A record of a type that the board's release does not know."""
-    now = time.time_ns() // 1_000_000
-    ground.fleet.produce([(CASE_EVENTS, "109763405948883359", b'{"type": "case.from-a-later-release.v1"}', now)])
-
-
 def contact_key(ground: Ground) -> None:
     """The sender has another contact key than the gateway."""
     ground.set("worker-sms", NIVARAN_CONTACT_KEY=drawn().contact_key)
@@ -145,19 +149,25 @@ def contact_key(ground: Ground) -> None:
 
 
 def right_contact_key(ground: Ground) -> None:
-    """NIVARAN_CONTACT_KEY of the sender is set right."""
-    ground.set("worker-sms", NIVARAN_CONTACT_KEY=ground.secrets.contact_key)
+    """NIVARAN_CONTACT_KEY_PREVIOUS of the sender is the NIVARAN_CONTACT_KEY with which the gateway has sealed."""
+    ground.set("worker-sms", NIVARAN_CONTACT_KEY_PREVIOUS=ground.secrets.contact_key)
+
+
+def raise_escalation(ground: Ground, number: int) -> str:
+    """Write one escalation more, of a case that there is not; answers the case."""
+    now = time.time_ns() // 1_000_000
+    raised = decoder(EscalationRaised)(RAISED.read_bytes())
+    record, id_ = replace(raised, at=now, case=case_id("10", "call", f"drill-{number}")), f"drill-{now}-{number}"
+    headers = cloudevent(record, source="/nivaran/case", id=id_, subject=record.case, at=now)
+    ground.fleet.producer.produce(ESCALATION_RAISED, encode(record), record.case, headers=headers)
+    ground.fleet.producer.flush(20)
+    return record.case
 
 
 def gone(ground: Ground) -> None:
     """The endpoint answers 410 to the next record."""
     ground.desk.answer = lambda _: 410
-    now = time.time_ns() // 1_000_000
-    raised = decoder(EscalationRaised)(RAISED.read_bytes())
-    record = replace(raised, at=now)
-    headers = cloudevent(record, source="/nivaran/case", id=f"drill-{now}-0", subject=record.case, at=now)
-    ground.fleet.producer.produce(ESCALATION_RAISED, encode(record), record.case, headers=headers)
-    ground.fleet.producer.flush(20)
+    raise_escalation(ground, 0)
 
 
 def raise_revision(ground: Ground) -> None:
@@ -192,16 +202,21 @@ def old_register(ground: Ground) -> None:
     """Ten months old cases are loaded as they happened, and the case worker may write one wake at a time."""
     ground.set("worker-case", NIVARAN_WAKE_BOUND="1", NIVARAN_COMMIT_GAP_MS="500")
     ground.carry_out("docker compose up -d worker-case")
+    old_cases(ground, OLD_CASES)
+
+
+def old_cases(ground: Ground, count: int) -> None:
+    """Complaints of ten months ago, received as they occurred."""
     feed = LoadFeed(
         Settings(kafka=ground.fleet.kafka.bootstrap), ground.secrets.identity, ground.fleet.home / "rejects.ndjson"
     )
-    lines = (line for line in Simulation(profile(SYSTEM), ground.seed + 1, scale=0.05) if line.case is None)
-    feed.send(line for line, _ in zip((each for each in lines if each.body), range(OLD_CASES), strict=False))
+    lines = (line for line in Simulation(profile(SYSTEM), ground.seed + 1, scale=0.5) if line.case is None)
+    feed.send(line for line, _ in zip((each for each in lines if each.body), range(count), strict=False))
     feed.close()
 
 
 def right_wake_bound(ground: Ground) -> None:
-    """The worker's settings are the usual ones again."""
+    """NIVARAN_WAKE_BOUND and NIVARAN_COMMIT_GAP_MS of the worker are the usual ones again."""
     ground.set("worker-case", NIVARAN_WAKE_BOUND="1000", NIVARAN_COMMIT_GAP_MS="100")
 
 

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from agents.board import Board
 from agents.readmodel.folding import TOPICS
-from agents.readmodel.keys import WINDOWS_KEPT
+from agents.readmodel.keys import WINDOWS_KEPT, Keys
 from agents.readmodel.model import ReadModel, ViewLostError
 from agents.readmodel.reader import AGES_DAYS, DAY_MS, Reader
 from agents.readmodel.rebuild import catch_up, compare, drop, rebuild
@@ -347,6 +347,37 @@ async def test_the_board_in_use_is_compared_with_one_made_anew_and_replaced_on_d
     assert (await rebuilt("registers"))[0] == 0
     assert (await rebuilt("board", "--replace"))[0] == 0
     assert [key async for key in client.scan_iter(match="nivaran-rebuilt:*")] == []
+    await client.aclose()
+
+
+async def test_a_board_that_stands_behind_the_log_is_compared_up_to_where_it_stands(
+    own_redis: RedisServer, kafka_log: str
+):
+    settings, client = {"NIVARAN_KAFKA": kafka_log, "NIVARAN_REDIS_URL": own_redis.url}, Redis.from_url(own_redis.url)
+    model = ReadModel(client)
+    for topic in TOPICS:
+        for message in islice(records(kafka_log, topic), 20):
+            place, offset = (topic, message.partition()), message.offset()
+            await model.apply(Slice(*place, [Stored(*place, offset, 0, message.key(), message.value())]))
+    found = await asyncio.to_thread(CliRunner().invoke, cli, ["rebuild", "board"], env=settings)
+    assert (found.exit_code, found.output) == (0, "board: the same\n")
+    await client.aclose()
+
+
+async def test_a_board_that_takes_records_is_replaced_all_the_same(own_redis: RedisServer, kafka_log: str, monkeypatch):
+    settings, client = {"NIVARAN_KAFKA": kafka_log, "NIVARAN_REDIS_URL": own_redis.url}, Redis.from_url(own_redis.url)
+    place = Keys().position(CASE_EVENTS, 0)
+
+    async def beside_a_worker(redis: Redis, left: str, right: str) -> list[str]:
+        await redis.incr(place)
+        return await compare(redis, left, right)
+
+    monkeypatch.setattr("agents.cli.rebuild.LOOKS", 2)
+    monkeypatch.setattr("agents.cli.rebuild.compare", beside_a_worker)
+    found = await asyncio.to_thread(CliRunner().invoke, cli, ["rebuild", "board"], env=settings)
+    assert (found.exit_code, "stop the worker board" in found.output) == (1, True)
+    found = await asyncio.to_thread(CliRunner().invoke, cli, ["rebuild", "board", "--replace", "--json"], env=settings)
+    assert (found.exit_code, json.loads(found.stdout)["same"]) == (0, None)
     await client.aclose()
 
 

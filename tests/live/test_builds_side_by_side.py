@@ -5,13 +5,11 @@ docs/guarantees.md is held here: a field that a reader does not know changes not
 dead letters, and is gone from a state that a worker which does not know it has written.
 """
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -28,37 +26,37 @@ from streams.case.stage import CASE
 from streams.case.state import Case
 from streams.ids import case_id
 from streams.profiles.load import departments
+from tests.builds import Change, built, environ
 from tests.live.audit import Expected, expected
 from tests.live.flows import Flow, Input
 from tests.live.harness import producer, records
 from tests.live.stand import Stand
 
 pytestmark = pytest.mark.live
-ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "streams", "agents")
 WORKER = "tests/live/stage_worker.py"
-MORE: tuple[tuple[str, str, str], ...] = (
-    (
+MORE: Final = (
+    Change(
         "schemas/commands.py",
         '    """The officer opened the case."""\n',
         '    """The officer opened the case."""\n\n    mood: str | None = None\n',
     ),
-    (
+    Change(
         "schemas/events.py",
         'tag="case.viewed.v1"):\n    by: Actor\n',
         'tag="case.viewed.v1"):\n    by: Actor\n    mood: str | None = None\n',
     ),
-    (
+    Change(
         "streams/case/state.py",
         "    channel: Channel | None = None\n",
         "    channel: Channel | None = None\n    mood: str | None = None\n",
     ),
-    (
+    Change(
         "streams/case/desk.py",
         "command.at), by=command.by))\n\n\ndef note",
         "command.at), by=command.by, mood=command.mood))\n\n\ndef note",
     ),
-    (
+    Change(
         "streams/case/evolve.py",
         "e.CaseViewed: _nothing,",
         'e.CaseViewed: lambda _case, fact, _profile: {"mood": fact.mood},',
@@ -70,19 +68,6 @@ CASES, WAVES, PARTITIONS = 60, 3, 2
 TODAY, COMING = ("case", 0), ("case", 1)
 OFFICER = Actor("officer")
 HERE = Place(161, {"block": "birdha"})
-
-
-def coming_build(folder: Path) -> Path:
-    """This tree with the coming version's fields."""
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / WORKER).parent.mkdir(parents=True)
-    shutil.copy(ROOT / WORKER, folder / WORKER)
-    for path, before, after in MORE:
-        text = (folder / path).read_text("utf-8")
-        assert text.count(before) == 1, f"{path} has changed: the coming version must be told anew"
-        (folder / path).write_text(text.replace(before, after), "utf-8")
-    return folder
 
 
 def told(wave: int, now: int) -> Iterator[tuple[str, bytes]]:
@@ -131,14 +116,14 @@ class Found:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     folder = tmp_path_factory.mktemp("builds")
-    coming = coming_build(folder / "coming")
-    builds = {TODAY: {"PYTHONPATH": str(ROOT)}, COMING: {"PYTHONPATH": str(coming)}}
+    coming = built(folder / "coming", MORE, PACKAGES, [WORKER])
+    builds = {TODAY: environ(), COMING: environ(coming)}
     worker = ("tests.live.stage_worker", "case")
     flow = Flow(
         (CASE,), tuple(topics(departments())), {"case": worker}, {"case": "case"}, _no_inputs, partitions=PARTITIONS
     )
     with KafkaCluster(folder / "kafka", settings={"group.min.session.timeout.ms": "3000"}) as kafka:
-        stand = Stand(kafka, flow, "builds", folder, session_s=4, environ={"PYTHONSAFEPATH": "1"})
+        stand = Stand(kafka, flow, "builds", folder, session_s=4)
         sender = producer(kafka.bootstrap)
 
         def start(place: tuple[str, int]) -> None:
