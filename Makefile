@@ -4,6 +4,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+# hundreds of processes begin here: what one has compiled, the others shall find
+unexport PYTHONDONTWRITEBYTECODE
 
 # the first Python of 3.11 or newer on PATH; `make PYTHON=/path/to/python3.12 ...` takes another
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
@@ -36,7 +38,7 @@ static: .venv/dev
 	@$(BIN)/deptry . >.venv/deptry.log 2>&1 || { cat .venv/deptry.log; exit 1; }
 
 pure: .venv/dev
-	@$(BIN)/pytest -q -n auto --dist loadfile -m "not live and not thorough" $(ARGS)
+	@$(BIN)/pytest -q -n auto --dist loadscope -m "not live and not thorough" $(ARGS)
 
 # the thorough tests, in two parts that take about as long
 api: .venv/dev

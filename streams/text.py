@@ -1,6 +1,7 @@
 """Text as people write it: one normal form, numbers masked, folded for comparing, cut for an SMS."""
 
 import unicodedata
+from functools import cache
 from typing import Final
 
 import regex
@@ -48,7 +49,19 @@ def nfc(text: str) -> str:
 
 def ascii_digits(text: str) -> str:
     """Decimal digits of any script (०-९ ...) as 0-9."""
-    return text if text.isascii() else _DIGIT.sub(lambda match: str(unicodedata.decimal(match[0])), text)
+    return text if text.isascii() else _DIGIT.sub(lambda match: _ascii_digit(match[0]), text)
+
+
+@cache
+def _ascii_digit(digit: str) -> str:
+    known = unicodedata.decimal(digit, None)
+    if known is not None:
+        return str(known)
+    # of a script that came to Unicode after this Python: its digits are ten in a row, or some tens
+    first = ord(digit)
+    while _DIGIT.match(chr(first - 1)):
+        first -= 1
+    return str((ord(digit) - first) % 10)
 
 
 def mask_numbers(text: str) -> str:
@@ -57,13 +70,8 @@ def mask_numbers(text: str) -> str:
 
 
 def _masked(match: "regex.Match[str]") -> str:
-    shown = sum(map(str.isdecimal, match[0])) - _KEPT_DIGITS
-    seen = 0
-    kept = []
-    for character in match[0]:
-        seen += character.isdecimal()
-        kept.append("X" if character.isdecimal() and seen <= shown else character)
-    return "".join(kept)
+    hidden = len(_DIGIT.findall(match[0])) - _KEPT_DIGITS
+    return _DIGIT.sub("X", match[0], count=hidden)
 
 
 def fold(text: str) -> str:

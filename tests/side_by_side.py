@@ -1,4 +1,4 @@
-"""How live tests are shared out among processes: module by module, the long ones first, some of them test by test."""
+"""How tests are shared out among processes: module by module, the long ones first, some of them test by test."""
 
 from pathlib import PurePath
 from typing import Any, Final
@@ -9,8 +9,11 @@ from xdist.scheduler import LoadScopeScheduling
 LONGEST_FIRST: Final = (
     "test_drills", "test_stories_under_kills", "test_real", "test_bench", "test_faults", "test_runtime_chaos",
     "test_stories", "test_local_transactions", "test_runtime_stopping", "test_watch", "test_board", "test_backup",
+    # without Kafka
+    "test_replay", "test_leaving", "test_simulation", "test_audit", "test_intake_laws", "test_bad_profile",
+    "test_commands", "test_portal", "test_open311",
 )  # fmt: skip
-"""Modules of a minute or more. A long one that begins last is what all the others wait for."""
+"""Modules of a minute or more, without Kafka of five seconds. A long one that begins last is waited for by all."""
 APART: Final = frozenset({
     "test_bench", "test_faults", "test_runtime_chaos", "test_local_transactions", "test_local_watch",
     "test_local_commands", "test_local_kafka",

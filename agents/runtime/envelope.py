@@ -11,6 +11,8 @@ from schemas.codec import TYPE_PREFIX, Headers, iso, tag
 
 DEAD = "x-dlq-"
 ATTEMPTS = DEAD + "attempts"
+ATTEMPTS_DIGITS = 9
+"""Of a count that is believed; Python refuses to read a number of some thousand digits."""
 _SPEC = ("ce_specversion", b"1.0")
 _CONTENT = ("content-type", b"application/json")
 _PATH = re.compile(r" - at `(?P<path>[^`]*)`\Z")
@@ -70,7 +72,7 @@ def dead_letter_headers(record: Received, group: str, error: str, reason: str, a
     """
     kept = [(name, value) for name, value in record.headers if not name.startswith(DEAD)]
     before = next((value for name, value in record.headers if name == ATTEMPTS), b"0")
-    attempts = int(before) + 1 if before.isdigit() else 1
+    attempts = int(before[:ATTEMPTS_DIGITS]) + 1 if before.isdigit() else 1
     return [
         *kept,
         (DEAD + "original-topic", record.topic.encode()),

@@ -22,6 +22,8 @@ from streams.text import ascii_digits, fold, mask_numbers, nfc
 Step = Literal["language", "district", "category", "text", "confirm", "done"]
 CANCEL: Final = frozenset(map(fold, ("cancel", "restart", "रद्द", "रद्द करें", "शुरू")))
 _STATUS: Final = regex.compile(r"\s*(?:status|sthiti|स्थिति|स्टेटस)\s*[:#-]?\s*([\d\s-]*)", regex.IGNORECASE)
+_LONGEST: Final = 9
+"""Digits of what a button of ours says; Python refuses to read a number of some thousands."""
 _NUMBER: Final = regex.compile(r"[\d\s-]+")
 
 
@@ -202,7 +204,8 @@ def _district(profile: Profile, talk: Talk, heard: Heard, said: Plain) -> Turn:
     match said:
         case Choice(id=name):
             code = name.removeprefix(menus.DISTRICT)
-            found = int(code) if name.startswith(menus.DISTRICT) and code.isdecimal() else None
+            ours = name.startswith(menus.DISTRICT) and code.isdecimal() and len(code) <= _LONGEST
+            found = int(code) if ours else None
             return _again(profile, talk) if found not in known else _in(profile, talk, found)
         case Text(body=body):
             meant = find(body, known, words=True)
@@ -246,7 +249,8 @@ def _category(profile: Profile, talk: Talk, _: Heard, said: Plain) -> Turn:
 def _picked(profile: Profile, talk: Talk, name: str) -> Turn:
     """A subject, or a page of them."""
     page, slug = name.removeprefix(menus.TURN), name.removeprefix(menus.CATEGORY)
-    if name.startswith(menus.TURN) and page.isdecimal() and talk.district is not None:
+    turned = name.startswith(menus.TURN) and page.isdecimal() and len(page) <= _LONGEST
+    if turned and talk.district is not None:
         spoken = talk.language or profile.languages[0]
         return Turn(talk, (menus.categories(profile, spoken, talk.district, int(page)),))
     return _about(profile, talk, slug) if slug in profile.categories else _again(profile, talk)

@@ -93,6 +93,11 @@ def test_a_redriven_dead_letter_counts_its_attempts_and_tells_its_reason_once() 
     assert dict(again.headers)["ce_id"] == b"a"
 
 
+def test_a_count_of_attempts_that_is_no_number_anybody_counted_to_stops_nothing() -> None:
+    letter = fold(Raw(b"not json", headers=(("x-dlq-attempts", b"9" * 5000),))).outputs[0]
+    assert dict(letter.headers)["x-dlq-attempts"].isdigit()
+
+
 def test_a_defect_in_a_stage_comes_out() -> None:
     with pytest.raises(ZeroDivisionError):
         fold(raw(Explode(1)))

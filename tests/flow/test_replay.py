@@ -21,14 +21,16 @@ from streams.profiles.load import profile, profiles
 from streams.topology import STAGES
 
 SYSTEMS = [name for name, each in profiles().items() if each.zone == "Asia/Kolkata"]
+FIRST, *REST = (name for name in SYSTEMS if name != world().volume.system)
+OTHERS = [FIRST, *(pytest.param(name, marks=pytest.mark.thorough) for name in REST)]
 
 
 @pytest.fixture(scope="module")
 def weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weeks")
-    done = CliRunner().invoke(simulate, ["--out", str(folder), "--seed", "11", "--scale", "0.05", "--json"])
+    done = CliRunner().invoke(simulate, ["--out", str(folder), "--seed", "11", "--scale", "0.02", "--json"])
     assert done.exit_code == 0, done.output
-    assert json.loads(done.output)["lines"] > 5000
+    assert json.loads(done.output)["lines"] > 2000
     return folder
 
 
@@ -49,7 +51,7 @@ def test_every_count_is_as_the_plan_says(seed: int, tmp_path: Path) -> None:
     assert told["door"] == {name: count for name, count in expected["door"].items() if count}
 
 
-@pytest.mark.parametrize("system", [name for name in SYSTEMS if name != world().volume.system])
+@pytest.mark.parametrize("system", OTHERS)
 def test_every_count_of_every_system_is_as_the_plan_says(system: str, tmp_path: Path) -> None:
     made = ["--out", str(tmp_path), "--system", system, "--seed", "4", "--scale", "0.06"]
     assert CliRunner().invoke(simulate, made).exit_code == 0
@@ -88,7 +90,7 @@ def test_facts_are_lines_that_any_reader_decodes(weeks: Path) -> None:
     assert done.exit_code == 0
     facts = done.stdout.splitlines()
     decode = decoder(Event | IntakeOutcome)
-    assert len(facts) > 5000
+    assert len(facts) > 2000
     assert all(decode(fact.encode()) for fact in facts)
     assert "records in" in done.stderr
 

@@ -228,6 +228,12 @@ def test_the_answer_to_a_status_leaves_the_talk_alone() -> None:
     assert (turn.talk, turn.replies[0].body) == (talk, f"{CASE}: pending at level 2, due by 02/02/2026.")
 
 
+@pytest.mark.parametrize("said", ["d:", "p:"])
+def test_a_button_that_is_not_ours_is_asked_again_whatever_number_it_bears(said: str) -> None:
+    for steps in (TO_DISTRICT, TO_CATEGORY):
+        assert say(None, *steps, Choice(said + "9" * 5000)).replies
+
+
 def test_every_text_stands_in_both_languages_with_the_same_slots() -> None:
     for key, name in texts().items():
         hindi, english = ({slot for _, slot, _, _ in Formatter().parse(text) if slot} for text in (name.hi, name.en))

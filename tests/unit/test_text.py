@@ -100,5 +100,14 @@ def test_digits_of_any_script_become_ascii(text):
     assert not any(character.isdecimal() and not character.isascii() for character in ascii_digits(text))
 
 
+def test_every_digit_has_its_value_those_too_that_this_python_does_not_know():
+    digits = regex.findall(r"\d", "".join(map(chr, range(0x110000))))
+    values = [int(ascii_digits(digit)) for digit in digits]
+    assert values == [number % 10 for number in range(len(digits))]
+    garay = "".join(map(chr, range(0x10D40, 0x10D4A)))
+    assert ascii_digits(garay) == "0123456789"
+    assert mask_numbers(garay) == "XXXXXXXX" + garay[-2:]
+
+
 def test_nfc_is_what_unicode_says():
     assert nfc("e\u0301") == unicodedata.normalize("NFC", "e\u0301")
