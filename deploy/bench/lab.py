@@ -200,14 +200,14 @@ class Lab:
             time.sleep(LOOK_S)
         return pid
 
-    def ready(self, service: Service) -> None:
-        """Wait until it says that it is ready."""
-        deadline = time.monotonic() + START_S
+    def ready(self, service: Service, within: float = START_S) -> None:
+        """Wait until it says that it is ready, `within` seconds at most."""
+        deadline = time.monotonic() + within
         while not service.ready:
             if service.process.ended_with is not None:
                 raise BenchError(f"{service.name} ended:\n{service.process.tail()}")
             if time.monotonic() > deadline:
-                raise BenchError(f"{service.name} is not ready after {START_S:.0f} s:\n{service.process.tail()}")
+                raise BenchError(f"{service.name} is not ready after {within:.0f} s:\n{service.process.tail()}")
             time.sleep(LOOK_S)
 
     def taken(self, group: str, topic: str, within: float) -> None:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from deploy.bench import mix, tally
-from deploy.bench.lab import BenchError, Lab
+from deploy.bench.lab import START_S, BenchError, Lab
 from deploy.bench.meter import MIB, Load, Spread, cpu_s, load, memory, spread
 from deploy.bench.scrape import scraped
 from deploy.bench.table import fill
@@ -22,6 +22,8 @@ from streams.case.state import Case
 from streams.stage import Origin
 
 ANSWER_S: Final = 30.0
+LEAST_PER_S: Final = 40_000
+"""States a second, due instants included, below which a start is given up."""
 ASKED: Final = 500
 """Cases that are asked for afterwards, so that a table restored wrongly is not called fast."""
 Tell = Callable[[str], None]
@@ -104,7 +106,7 @@ def _start(lab: Lab, prefix: str, states: int, known: dict[str, Case]) -> Start:
     began = time.monotonic()
     pid = lab.start(service)
     try:
-        lab.ready(service)
+        lab.ready(service, START_S + states / LEAST_PER_S)
         ready, cpu, rss = time.monotonic() - began, cpu_s(pid), memory(pid).now
         told = scraped(service.url, CASE.name)
         restoring, indexing = (told[f"nivaran_{name}_seconds_sum"] for name in ("recovery", "indexing"))

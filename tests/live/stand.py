@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,9 +102,10 @@ class Stand:
         self.workers[place] = WorkerProcess((*launcher, *self.flow.workers[role]), settings, log)
         return self.workers[place]
 
-    def restart_those_that_left(self) -> None:
-        for place, worker in self.workers.items():
-            code = worker.process.poll()
+    def restart_those_that_left(self, places: Iterable[Place] | None = None) -> None:
+        """As a supervisor does; `places`: only these."""
+        for place in list(self.workers) if places is None else places:
+            code = self.workers[place].process.poll()
             if code is not None:
                 self.exits.append(code)
                 say(f"{place} left with {code}")
