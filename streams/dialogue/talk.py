@@ -203,9 +203,7 @@ def _district(profile: Profile, talk: Talk, heard: Heard, said: Plain) -> Turn:
     known = district_names(profile, heard.at)
     match said:
         case Choice(id=name):
-            code = name.removeprefix(menus.DISTRICT)
-            ours = name.startswith(menus.DISTRICT) and code.isdecimal() and len(code) <= _LONGEST
-            found = int(code) if ours else None
+            found = _number(name, menus.DISTRICT)
             return _again(profile, talk) if found not in known else _in(profile, talk, found)
         case Text(body=body):
             meant = find(body, known, words=True)
@@ -246,13 +244,19 @@ def _category(profile: Profile, talk: Talk, _: Heard, said: Plain) -> Turn:
             return _again(profile, talk, "talk-not-taken")
 
 
+def _number(name: str, prefix: str) -> int | None:
+    """The number a button of ours says after `prefix`."""
+    digits = name.removeprefix(prefix)
+    ours = name.startswith(prefix) and digits.isdecimal() and len(digits) <= _LONGEST
+    return int(digits) if ours else None
+
+
 def _picked(profile: Profile, talk: Talk, name: str) -> Turn:
     """A subject, or a page of them."""
-    page, slug = name.removeprefix(menus.TURN), name.removeprefix(menus.CATEGORY)
-    turned = name.startswith(menus.TURN) and page.isdecimal() and len(page) <= _LONGEST
-    if turned and talk.district is not None:
+    page, slug = _number(name, menus.TURN), name.removeprefix(menus.CATEGORY)
+    if page is not None and talk.district is not None:
         spoken = talk.language or profile.languages[0]
-        return Turn(talk, (menus.categories(profile, spoken, talk.district, int(page)),))
+        return Turn(talk, (menus.categories(profile, spoken, talk.district, page),))
     return _about(profile, talk, slug) if slug in profile.categories else _again(profile, talk)
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from deploy.demo.secrets import Secrets, drawn
 from deploy.fleet import Fleet
 from deploy.fleet.service import Service
 from deploy.local.watch import Watch
-from tests.builds import ROOT, Change, built, environ
+from tests.builds import Change, built, environ
 from tests.drills import scale
 from tests.drills.disk import Disk
 from tests.drills.firing import Firing
@@ -75,10 +75,20 @@ class Ground:
         process = self.service(name).process
         process.environ = {**(process.environ or {}), **environ}
 
+    def put_right(self, name: str, variables: Iterable[str]) -> None:
+        """These settings of a process are the usual ones again, from its next start on."""
+        service = self.service(name)
+        usual, _ = self._usual[service.name]
+        told, named = service.process.environ or {}, set(variables)
+        service.process.environ = {
+            **{variable: value for variable, value in told.items() if variable not in named},
+            **{variable: value for variable, value in usual.items() if variable in named},
+        }
+
     def release(self, name: str, changes: Sequence[Change]) -> None:
-        """The release a process runs from its next start on: this one with changes, or as it is."""
+        """From its next start on a process runs another release: this one with changes."""
         folder = Path(tempfile.mkdtemp(prefix="release-", dir=self.fleet.home))
-        self.set(name, **environ(built(folder, changes, PACKAGES) if changes else ROOT))
+        self.set(name, **environ(built(folder, changes, PACKAGES)))
 
     @contextmanager
     def redis(self) -> Iterator[Redis]:

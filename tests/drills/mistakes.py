@@ -14,13 +14,12 @@ from schemas.registry import department_feed
 from schemas.topics import ACCESS_READ
 from streams.ids import case_id
 from streams.profiles.load import departments
-from tests.builds import ROOT, Change
+from tests.builds import ROOT, Change, environ
 from tests.drills.ground import Ground
 from tests.drills.load import SYSTEM
 from tests.drills.strikes import Strike, old_cases, raise_escalation
 from tests.waiting import until
 
-Hand = Callable[[], None]
 PROFILE: Final = f"streams/profiles/{SYSTEM}"
 NOT_SHOWN: Final = (Change("schemas/events.py", 'tag="case.routed.v1"', 'tag="case.sent-to.v1"'),)
 ALWAYS_FAILS: Final = (
@@ -45,7 +44,6 @@ FIRST_TEMPLATE: Final = 1107160000000000000
 FORM: Final = "mobile-seva"
 ACCOUNT: Final = {"NIVARAN_SMS_USERNAME": "drill", "NIVARAN_SMS_PASSWORD": "drill", "NIVARAN_SMS_SECURE_KEY": "drill"}
 FORM_PATH: Final = "/esms/sendsmsrequestDLT"
-OWN_PATH: Final = "/messages"
 PAUSE_S, RUN_S = 6.5, 1.0
 REFUSALS: Final = 5
 STEAL_S, GIVE_S = 0.95, 0.05
@@ -55,18 +53,18 @@ ROOM: Final = "64mb"
 MANY_OLD_CASES: Final = 5000
 
 
-def start_with(ground: Ground, name: str, **environ: str) -> None:
+def start_with(ground: Ground, name: str, **settings: str) -> None:
     """Start a process with settings that are wrong; whether it is ready then is not waited for."""
-    ground.set(name, **environ)
+    ground.set(name, **settings)
     ground.service(name).stop()
     ground.service(name).start()
 
 
-def put_right(name: str, **environ: str) -> Strike:
+def put_right(name: str, *variables: str) -> Strike:
     def hand(ground: Ground) -> None:
-        ground.set(name, **environ)
+        ground.put_right(name, variables)
 
-    hand.__doc__ = f"{', '.join(environ)} of {name} is set right."
+    hand.__doc__ = f"{' and '.join(variables)} of {name} as they should be."
     return hand
 
 
@@ -75,18 +73,10 @@ def sms_address(ground: Ground) -> None:
     start_with(ground, "worker-sms", NIVARAN_SMS_URL="http://127.0.0.1:9/messages")
 
 
-def right_sms_address(ground: Ground) -> None:
-    """NIVARAN_SMS_URL of the sender is set right."""
-    ground.set("worker-sms", NIVARAN_SMS_URL=ground.service("sms-sandbox").url + OWN_PATH)
-
-
 def nobody_has_a_number(ground: Ground) -> None:
     """The file of officers' numbers has a head and no line."""
     (ground.fleet.home / "offices.csv").write_text("office,mobile\n")
     start_with(ground, "worker-sms", NIVARAN_OFFICES=str(ground.fleet.home / "offices.csv"))
-
-
-right_offices = put_right("worker-sms", NIVARAN_OFFICES="sandbox")
 
 
 def slow_and_one_at_a_time(ground: Ground) -> None:
@@ -95,17 +85,9 @@ def slow_and_one_at_a_time(ground: Ground) -> None:
     start_with(ground, "worker-sms", NIVARAN_SMS_BOUND="1")
 
 
-right_bound = put_right("worker-sms", NIVARAN_SMS_BOUND="100")
-
-
 def elsewhere(ground: Ground) -> None:
     """The exporter alone is told of a Kafka and a Redis where none is."""
     start_with(ground, "exporter", NIVARAN_KAFKA="127.0.0.1:9", NIVARAN_REDIS_URL="redis://127.0.0.1:9/0")
-
-
-def right_addresses(ground: Ground) -> None:
-    """NIVARAN_KAFKA and NIVARAN_REDIS_URL of the exporter are set right."""
-    ground.set("exporter", NIVARAN_KAFKA=ground.fleet.kafka.bootstrap, NIVARAN_REDIS_URL=ground.fleet.redis.url)
 
 
 def full(ground: Ground) -> None:
@@ -139,7 +121,7 @@ def release(name: str, changes: tuple[Change, ...]) -> Strike:
 
 def right_release(name: str) -> Strike:
     def hand(ground: Ground) -> None:
-        ground.release(name, ())
+        ground.put_right(name, environ())
 
     hand.__doc__ = f"NIVARAN_VERSION of {name} is that of the release before, or of those it works with."
     return hand

@@ -215,11 +215,6 @@ def old_cases(ground: Ground, count: int) -> None:
     feed.close()
 
 
-def right_wake_bound(ground: Ground) -> None:
-    """NIVARAN_WAKE_BOUND and NIVARAN_COMMIT_GAP_MS of the worker are the usual ones again."""
-    ground.set("worker-case", NIVARAN_WAKE_BOUND="1000", NIVARAN_COMMIT_GAP_MS="100")
-
-
 def freeze_in_recovery(ground: Ground) -> None:
     """The case worker has a large table; it is killed and comes back, and Kafka stands still while it reads that."""
     service = ground.service("worker-case")
