@@ -28,9 +28,9 @@ def step(book: Book, case: Case | None, record: c.CaseCommand, origin: Origin) -
     systems = book()
     if isinstance(record, Wake):
         return _woken(systems, case, record, origin)
-    if case is None or not _over(case, record.at):
+    before = None if case is None else _run_out(systems, case, record.at, origin)
+    if before is None:
         return _commanded(systems, case, record, origin)
-    before = _end(case, origin)
     state, outputs, refused = _commanded(systems, before.state, record, origin)
     return Step(state, before.outputs + outputs, refused)
 
@@ -87,6 +87,19 @@ def _wanted(systems: Mapping[str, Profile], case: Case) -> int | None:
 def _over(case: Case, now: int) -> bool:
     """The time this state was to be kept has run out."""
     return case.forget_at is not None and case.forget_at <= now
+
+
+def _run_out(systems: Mapping[str, Profile], case: Case, now: int, origin: Origin) -> Step[Case] | None:
+    """How the time of this state ran out before `now`, though no wake has told it; None: it is still kept."""
+    if _over(case, now):
+        return _end(case, origin)
+    due = _wanted(systems, case)
+    if due is None or due > now or case.status == "expected":
+        return None
+    # what is due meanwhile may close the case, and be followed by the day on which it is forgotten
+    turn = Turn(case, systems[case.system], origin.id)
+    pass_time(turn, now)
+    return Step(None, _done(turn).outputs) if _over(turn.case, now) else None
 
 
 def _end(case: Case, origin: Origin) -> Step[Case]:

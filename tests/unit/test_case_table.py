@@ -1,6 +1,7 @@
 """Every command in every status: taken, or rejected with this very reason."""
 
 import pytest
+from msgspec.structs import replace
 
 from schemas import commands as c
 from schemas import events as e
@@ -131,6 +132,21 @@ def test_a_closed_case_is_forgotten_in_time() -> None:
     assert ID in flow.state["case"]
     flow.advance(closed.forget_at)
     assert ID not in flow.state["case"]
+
+
+@pytest.mark.parametrize("woken", [True, False])
+def test_a_case_whose_time_ran_out_is_forgotten_whether_or_not_a_wake_said_so(woken: bool) -> None:
+    # disposed, then nobody reached on the feedback calls: it closes by itself, and ninety days later it is forgotten
+    flow = Driver([CASE], now=T0)
+    for each in BEFORE["disposed"]:
+        flow.send(t.CASE_COMMANDS, ID, each)
+    later = T0 + 400 * DAY_MS
+    if woken:
+        flow.advance(later)
+    flow.send(t.CASE_COMMANDS, ID, replace(register(), at=later))
+    told = [type(each.value) for each in flow.log[t.CASE_EVENTS]]
+    assert told.index(e.CaseClosed) < len(told) - 2
+    assert told[-2:] == [e.CaseRegistered, e.CaseRouted]
 
 
 def test_an_unknown_system_is_refused_and_kept() -> None:
