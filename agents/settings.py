@@ -65,7 +65,11 @@ class Settings(Struct, frozen=True):
     transaction_records: Annotated[int, Meta(ge=1)] = 4000
     """Most records folded into one transaction."""
     commit_gap_ms: Annotated[int, Meta(ge=0)] = 0
-    """Least time between the beginnings of two small transactions of a lane; 50 relieves a small broker."""
+    """Least time between the beginnings of two small transactions of a lane.
+
+    A lane rests as long as its last one took in any case: where a core or a broker has too much to do, there are fewer
+    of them, and fuller.
+    """
     wake_bound: Annotated[int, Meta(ge=1)] = 1000
     """Wakes of a partition written and not yet folded, at most."""
     wake_ahead_ms: Annotated[int, Meta(ge=1)] = 100
@@ -78,6 +82,12 @@ class Settings(Struct, frozen=True):
 
     Kafka's client has one fetch per broker in flight, and one sent while a partition was being consumed leaves that
     partition out until it returns: on a quiet topic this is the longest wait of a record before each worker.
+    """
+    fetch_least_bytes: Annotated[int, Meta(ge=1)] = 8192
+    """With less than this a broker holds a fetch for `fetch_wait_ms`.
+
+    At some hundred records a second one that is answered at every record costs a worker a third of its CPU, and makes
+    transactions of what it brings. Much more, and the wakes of a storm of deadlines wait for each other.
     """
     fetch_bytes: Annotated[int, Meta(ge=65_536)] = 4_194_304
     """Most bytes of one partition in one answer of a broker."""

@@ -17,6 +17,8 @@ from schemas.base import Record
 from schemas.codec import encode
 
 POLL_SECONDS: Final = 0.1
+LINGER_MS: Final = 5
+"""What is accepted within it goes to Kafka in one request; at 500 a second, half as many requests as with 1."""
 CHECK_SECONDS: Final = 1.0
 CHECK_TIMEOUT_SECONDS: Final = 3.0
 QUEUED_MESSAGES: Final = 50_000
@@ -88,8 +90,7 @@ class KafkaLog:
         self._available = False
         self._delivered_at = 0.0
         self._stopping = threading.Event()
-        # 1 ms gathers the requests of one turn of the event loop into one batch
-        config = durable_producer_config(settings, delivery_timeout, linger_ms=1)
+        config = durable_producer_config(settings, delivery_timeout, linger_ms=LINGER_MS)
         self._producer = Producer({**config, "error_cb": self._on_error})
         self._threads = [
             threading.Thread(target=self._serve_reports, name="delivery-reports", daemon=True),

@@ -2,16 +2,13 @@
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
-
-from confluent_kafka import KafkaException
 
 from agents.clock import Clock
 from agents.runtime.envelope import Stamp, dead_letter_headers, traceparent
 from agents.runtime.fold import Reader
 from agents.runtime.metrics import Metrics, PartMeter
 from agents.runtime.ports import Received, Sender, Slice
-from agents.runtime.producers import OnError, Written, idempotent
+from agents.runtime.producers import Confirmed, Written
 from agents.settings import Settings
 from agents.telemetry.trace import current
 from schemas.codec import encode
@@ -28,26 +25,24 @@ class Effects:
         self._read = Reader(sender.records)
         self._stamp = Stamp(sender.name)
         self._room = asyncio.Semaphore(sender.bound)
-        self._errors = OnError()
-        self._producer = idempotent(settings, self._errors)
+        self._outcomes = Confirmed(settings, f"outcomes-{sender.name}")
         self._timeout = settings.transaction_timeout
-        self._thread = ThreadPoolExecutor(4, thread_name_prefix=f"flush-{sender.name}")
 
     async def take(self, records: Slice) -> None:
         """Make the calls of a slice and write their outcomes; raises when one of either fails."""
         began = time.perf_counter()
-        for written in await asyncio.gather(*map(self._one, records.records)):
-            self._producer.produce(
-                written.topic, written.value, written.key, headers=written.headers, timestamp=written.at
-            )
-        left = await asyncio.get_running_loop().run_in_executor(self._thread, self._producer.flush, self._timeout)
-        if self._errors.first is not None:
-            raise KafkaException(self._errors.first)
-        if left:
-            raise TimeoutError(f"{left} outcomes not written in {self._timeout} s")
+        outcomes = await asyncio.gather(*map(self._one, records.records))
+        try:
+            await asyncio.wait_for(self._outcomes.write(outcomes), self._timeout)
+        except TimeoutError:
+            raise TimeoutError(f"outcomes not written in {self._timeout} s") from None
         took = time.perf_counter() - began
         self._metrics.handled.labels(self._sender.name).observe(took)
         self._meter.took(records.records, took)
+
+    async def close(self) -> None:
+        """Once, when no slice is in hand any more."""
+        await self._outcomes.close()
 
     async def _one(self, record: Received) -> Written:
         taken = self._read(record)

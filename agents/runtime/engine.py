@@ -74,7 +74,8 @@ class Engine(faust.App):  # type: ignore[misc]  # faust ships no types
         slices: Mapping[str, int],
     ) -> None:
         super().__init__(group, **options(settings))
-        self.most_in_flight, self.fetch_wait_ms = settings.in_flight, settings.fetch_wait_ms
+        self.most_in_flight = settings.in_flight
+        self.fetch_wait_ms, self.fetch_least_bytes = settings.fetch_wait_ms, settings.fetch_least_bytes
         self._drain, self._slices, self._slice_records = drain, slices, settings.slice_records
         self._drain_limit = settings.session_timeout * DRAIN_SHARE
         self.sensors.add(Rebalances(metrics))

@@ -1,6 +1,7 @@
 """Lanes: per source partition, fold what has arrived, make it durable in one transaction, only then adopt states."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -18,8 +19,10 @@ from agents.runtime.wakes import LaneWakes, Waker
 from agents.settings import Settings
 
 log = logging.getLogger("nivaran.runtime")
-SMALL_QUEUE = 4
-"""Slices waiting from which on a lane does not wait for more before it begins a transaction."""
+REST = 2.0
+"""Times as long as the last transaction took, from the beginning of one to that of the next, if little is waiting."""
+LONGEST_REST_S = 0.25
+"""Kafka's answer may be late for reasons that fewer transactions do not mend."""
 
 INDEXED_AT_ONCE = 1000
 """States of a partition whose due instants are derived before the worker does something else: about 2 ms."""
@@ -52,10 +55,18 @@ class Lane:
         self.indexed = 0
         """States whose due instants are known, after recovery."""
         self._parts = parts
-        self._states = parts.store.part(partition)
+        self._stored = parts.store.part(partition).get
+        self._ahead: dict[bytes, bytes | None] = {}
+        """What the transaction under way changes; the store has it when that is committed."""
         self._waiting: deque[Any] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._began = 0.0
+        self._queued = 0
+        """Records in `_waiting`."""
+        self._began = self._opened = self._took = 0.0
+        """When the last batch was begun, when its transaction was opened (0: none is), what the last committed took."""
+        self._committing: asyncio.Task[None] | None = None
+        self._enough, self._news = asyncio.Event(), asyncio.Event()
+        """More than a rest is worth is waiting; something is, or the transaction under way has ended."""
 
     @property
     def busy(self) -> bool:
@@ -64,7 +75,7 @@ class Lane:
     @property
     def open_s(self) -> float:
         """How long the transaction under way has been open; 0 when none is."""
-        return time.monotonic() - self._began if self.busy and self._began else 0.0
+        return time.monotonic() - self._opened if self._opened else 0.0
 
     def submit(self, event: Any) -> None:
         """Take a slice; never waits: the transport counts what is not acknowledged."""
@@ -72,6 +83,10 @@ class Lane:
             return  # nothing is folded past something left out
         event.message.incref()
         self._waiting.append(event)
+        self._queued += len(event.value)
+        self._news.set()
+        if self._queued >= self._parts.settings.slice_records:
+            self._enough.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -79,6 +94,8 @@ class Lane:
         """Finish the transaction under way; what waits belongs to whoever owns the partition next."""
         self.closed = True
         self._waiting.clear()
+        self._enough.set()
+        self._news.set()
         if self._task is not None:
             await self._task
 
@@ -105,10 +122,15 @@ class Lane:
 
     async def _run(self) -> None:
         try:
-            while self._waiting:
-                await self._gap()
-                if self._waiting:  # not closed meanwhile
+            while self._waiting or self._committing is not None:
+                if self._waiting:
+                    await self._gap()
                     await self._batch()
+                elif self._committing is not None and self._committing.done():
+                    await self._committed()
+                else:
+                    self._news.clear()
+                    await self._news.wait()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever it is, nobody knows what is durable
@@ -118,32 +140,70 @@ class Lane:
             self._task = None
 
     async def _gap(self) -> None:
-        rest = self._began + self._parts.settings.commit_gap_ms / 1000 - time.monotonic()
-        if rest > 0 and len(self._waiting) < SMALL_QUEUE:
-            await asyncio.sleep(rest)
+        """Rest while less than a full slice waits: what a transaction costs counts then, not what is in it.
+
+        The rest grows with the time one takes, so where a core or a broker has too much to do there are fewer. With
+        wakes out there is none: the next of a storm are written when these are folded, waiting brings no more.
+        """
+        settings = self._parts.settings
+        own = 0.0 if self.wakes.out else min(REST * self._took, LONGEST_REST_S)
+        rest = self._began + max(settings.commit_gap_ms / 1000, own) - time.monotonic()
+        if rest > 0 and self._queued < settings.slice_records and not self.closed:
+            self._enough.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), rest)
         self._began = time.monotonic()
 
     async def _batch(self) -> None:
+        """Fold what waits while the transaction before it is being committed, then open the next.
+
+        It is folded on states that are not durable yet, but it is given to Kafka only when they are: what ends the
+        transaction before ends the process.
+        """
+        began = time.perf_counter()
         events, records, after = self._gather()
-        if records:
-            await self._durable(records, events[-1].message.topic, after)
+        batch = self._fold(records)
+        folded = time.perf_counter() - began
+        self.next = after
+        await self._committed()
+        if self.closed:
+            return  # what Kafka has not been given is left to whoever owns the partition next
+        if not records:  # all of it was folded before
+            for event in events:
+                event.ack()
+            return
+        parts, self._opened = self._parts, time.monotonic()
+        self.transactions.begin(batch.outputs, parts.changelog, self.partition, batch.changes)
+        self._ahead = dict(batch.changes)
+        busy = folded + time.monotonic() - self._opened
+        committing = self._commit(events, records, batch, folded, busy)
+        self._committing = asyncio.get_running_loop().create_task(committing)
+        self._committing.add_done_callback(lambda _: self._news.set())
+
+    async def _commit(self, events: list[Any], records: list[Any], batch: Batch, folded: float, busy: float) -> None:
+        """`folded`, `busy`: seconds this took so far, without and with giving it to Kafka's client."""
+        parts, after = self._parts, records[-1].offset + 1
+        last = await self.transactions.commit(records[-1].topic, self.partition, after)
+        parts.store.adopt(self.partition, batch.changes, last)
+        self._ahead = {}
+        self.done = after
+        if not self.closed:
+            parts.waker.fold(self.wakes, batch, busy)
+        took, self._opened = time.monotonic() - self._opened, 0.0
+        self._took = folded + took
+        parts.meter.committed(batch, records, folded, took)
         for event in events:
             event.ack()
 
-    async def _durable(self, records: list[Any], topic: str, after: int) -> None:
-        began = time.perf_counter()
-        batch = self._fold(records)
-        folded = time.perf_counter()
-        self.next = after
-        transactions, parts = self.transactions, self._parts
-        transactions.begin(batch.outputs, parts.changelog, self.partition, batch.changes)
-        given = time.perf_counter()
-        last = await transactions.commit(topic, self.partition, after)
-        parts.store.adopt(self.partition, batch.changes, last)
-        self.done = after
-        if not self.closed:
-            parts.waker.fold(self.wakes, batch, given - began)
-        parts.meter.committed(batch, records, folded - began, time.perf_counter() - folded)
+    async def _committed(self) -> None:
+        """Wait for the transaction under way, if any."""
+        if self._committing is not None:
+            committing, self._committing = self._committing, None
+            await committing
+
+    def _state(self, key: bytes) -> bytes | None:
+        """The state of a key as the next batch finds it."""
+        return self._ahead[key] if key in self._ahead else self._stored(key)
 
     def _gather(self) -> tuple[list[Any], list[Any], int]:
         """Take slices for one transaction; answer them, what of them is to be folded, and the offset after that.
@@ -158,6 +218,7 @@ class Lane:
             event = self._waiting.popleft()
             events.append(event)
             slice_ = event.value
+            self._queued -= len(slice_)
             if slice_[0].offset < after:
                 log.warning(
                     "%s-%s: offset %s again, %s is next", slice_[0].topic, self.partition, slice_[0].offset, after
@@ -171,7 +232,7 @@ class Lane:
     def _fold(self, records: list[Any]) -> Batch:
         parts = self._parts
         try:
-            batch = parts.fold(self.partition, records, self._states.get, time.time_ns() // 1_000_000)
+            batch = parts.fold(self.partition, records, self._state, time.time_ns() // 1_000_000)
         except Exception as error:  # noqa: BLE001 - a defect in a stage or a store of another version
             leave(Exit.UNKNOWN_FAULT, "stage %s, partition %s", parts.fold.stage.name, self.partition, cause=error)
         dead = batch.dead.total()
@@ -186,7 +247,7 @@ class Lane:
         return batch
 
     def _due_of(self, key: bytes) -> int | None:
-        stored = self._states.get(key)
+        stored = self._stored(key)
         return None if stored is None else self._parts.fold.due(stored)
 
 

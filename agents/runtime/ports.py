@@ -86,8 +86,9 @@ class Sink(Protocol):
 class Sender(Protocol):
     """Carries out decided effects, at least once: each record leads to a call, and the call to an outcome record.
 
-    Calls of a slice run together, at most `bound` at a time in the whole process. The outcome is in Kafka before the
-    record is acknowledged, so a crash repeats the call: it must carry an idempotency key out of the record.
+    Calls run together, of several slices of a partition too, at most `bound` at a time in the whole process: in no
+    order. The outcome is in Kafka before the record is acknowledged, so a crash repeats the call: it must carry an
+    idempotency key out of the record.
     A refusal is an outcome. An exception out of `send` ends the process.
     """
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import struct
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 from msgspec import Struct
 
 from agents.settings import Settings
@@ -21,6 +22,8 @@ The call itself goes on in its thread; only the end of the process ends it.
 
 ROOM_S = 0.05
 """How long a full queue is served before it is tried again."""
+SERVED_S = 0.1
+"""How long a thread that serves delivery reports waits for the next before it looks whether it is to end."""
 
 
 class Written(Struct, frozen=True, gc=False):
@@ -93,6 +96,64 @@ class OnError:
     def __call__(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None and self.first is None:
             self.first = error
+
+
+class Confirmed:
+    """An idempotent producer that says of each lot of records when Kafka has them, whatever else it has in hand."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._producer = Producer({**producer_config(settings), "enable.idempotence": True})
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+
+    async def write(self, records: Sequence[Written]) -> None:
+        """Return when every in-sync replica has all of them. Raises KafkaException."""
+        if not self._thread.is_alive():
+            self._thread.start()
+        lot = Lot(len(records))
+        for each in records:
+            give(
+                self._producer, each.topic, each.value, each.key,
+                headers=each.headers, timestamp=each.at, on_delivery=lot.heard,
+            )  # fmt: skip
+        await lot.all_there
+
+    async def close(self) -> None:
+        """Stop the thread; what nobody waits for any more is left."""
+        self._ended.set()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join)
+
+    def _serve(self) -> None:
+        while not self._ended.is_set():
+            self._producer.poll(SERVED_S)
+
+
+class Lot:
+    """Records written together; `all_there` is done when Kafka has them, or fails with the first that was not taken."""
+
+    def __init__(self, records: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.all_there: asyncio.Future[None] = self._loop.create_future()
+        self._left = records
+        self._first: KafkaError | None = None
+        if not records:
+            self.all_there.set_result(None)
+
+    def heard(self, error: KafkaError | None, _message: Message) -> None:
+        """In the thread of the reports."""
+        self._left -= 1
+        self._first = self._first or error
+        if not self._left and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        if self.all_there.done():  # nobody waits any more
+            return
+        if self._first is None:
+            self.all_there.set_result(None)
+        else:
+            self.all_there.set_exception(KafkaException(self._first))
 
 
 def group_metadata(group: str, generation: int, member: str, instance: str = "") -> bytes:

@@ -1,4 +1,4 @@
-"""Slices on their way through a sink or sender: per partition one at a time, acknowledged when done."""
+"""Slices on their way through a sink or sender: per partition a set number at a time, acknowledged in order."""
 
 import asyncio
 import logging
@@ -15,13 +15,14 @@ Place = tuple[str, int]
 
 
 class SliceQueue:
-    """One partition in one generation of the group."""
+    """One partition in one generation of the group; at most `at_once` of its slices are worked on at the same time."""
 
-    def __init__(self, name: str, work: Work) -> None:
+    def __init__(self, name: str, work: Work, at_once: int) -> None:
         self.next = -1
         """Next offset; all before it is done."""
-        self._name, self._work = name, work
+        self._name, self._work, self._at_once = name, work, at_once
         self._waiting: deque[Any] = deque()
+        self._in_hand: deque[tuple[Any, asyncio.Future[None]]] = deque()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -30,41 +31,58 @@ class SliceQueue:
 
     def submit(self, event: Any) -> None:
         self._waiting.append(event)
+        self._begin()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self, patience: float) -> None:
-        """Finish the slice in hand within `patience` seconds, or cancel it; what is left is delivered again."""
+        """Finish the slices in hand within `patience` seconds, or cancel them; what is left is delivered again."""
         self._waiting.clear()
         if self._task is not None:
             _, late = await asyncio.wait([self._task], timeout=patience)
             for task in late:
-                log.warning("%s: a slice in hand is given up, it will be taken again", self._name)
+                log.warning("%s: what is in hand is given up, it will be taken again", self._name)
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    def _begin(self) -> None:
+        while self._waiting and len(self._in_hand) < self._at_once:
+            event = self._waiting.popleft()
+            work = self._work(Slice(event.message.topic, event.message.partition, event.value))
+            self._in_hand.append((event, asyncio.ensure_future(work)))
+
     async def _run(self) -> None:
         try:
-            while self._waiting:
-                event = self._waiting.popleft()
-                message = event.message
-                await self._work(Slice(message.topic, message.partition, event.value))
-                self.next = message.offset + 1
+            while self._in_hand:
+                event, work = self._in_hand[0]
+                await work
+                self._in_hand.popleft()
+                self.next = event.message.offset + 1
                 event.ack()
+                self._begin()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - a defect, or what it writes to is away: start again from what is acknowledged
             leave(Exit.EFFECT_FAULT, "%s could not take a slice", self._name, cause=error)
         finally:
+            await self._drop()
             self._task = None
+
+    async def _drop(self) -> None:
+        works = [work for _, work in self._in_hand]
+        self._in_hand.clear()
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
 
 
 class Queues:
     """The queues of one sink or sender."""
 
-    def __init__(self, name: str, topics: tuple[str, ...], work: Work, patience: float) -> None:
+    def __init__(self, name: str, topics: tuple[str, ...], work: Work, patience: float, *, at_once: int = 1) -> None:
+        """`at_once`: slices of one partition in work at the same time; with one they are worked on in order."""
         self.name, self.topics = name, topics
-        self._work, self._patience = work, patience
+        self._work, self._patience, self._at_once = work, patience, at_once
         self._queues: dict[Place, SliceQueue] = {}
         self._generation: int | None = None
 
@@ -84,7 +102,7 @@ class Queues:
         place = (message.topic, message.partition)
         queue = self._queues.get(place)
         if queue is None:
-            self._queues[place] = queue = SliceQueue(self.name, self._work)
+            self._queues[place] = queue = SliceQueue(self.name, self._work, self._at_once)
         queue.submit(event)
 
     async def close(self) -> None:

@@ -45,6 +45,7 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # faust ship
         # Faust has no setting for these; the consumer reads them when it starts, which is later
         consumer._isolation_level = "read_committed"  # noqa: SLF001
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001
+        consumer._fetch_min_bytes = self.app.fetch_least_bytes  # noqa: SLF001
         return consumer
 
     def consumed(self, tp: TP) -> int | None:

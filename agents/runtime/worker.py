@@ -38,6 +38,8 @@ STOP_S = 20.0
 GOODBYE_S = 10.0
 """For Faust to leave the group, when nothing is in hand any more; while Kafka is away it would wait for ever."""
 FLUSH_S = 5.0
+SLICES_AT_ONCE = 3
+"""Of a sender's partition: while the last calls of one are waited for, and Kafka for its outcomes, others go on."""
 PATIENCE_SHARE = 0.6
 """Of the session timeout, that a sink or sender has to finish the slices in hand when partitions are taken away."""
 
@@ -178,10 +180,13 @@ class Worker:
             for stage in self._role.stages
         ]
         self._queues: list[Queues] = []
+        self._effects: list[Effects] = []
         for sink in self._sinks:
             self._queue(sink.name, sink.topics, taker(sink, metrics, self._clock))
         for sender in self._senders:
-            self._queue(sender.name, (sender.reads,), Effects(sender, self.group, settings, metrics, self._clock).take)
+            effects = Effects(sender, self.group, settings, metrics, self._clock)
+            self._effects.append(effects)
+            self._queue(sender.name, (sender.reads,), effects.take, at_once=SLICES_AT_ONCE)
         for part in (*(sink.collectors for sink in self._sinks), *(sender.collectors for sender in self._senders)):
             for collector in part:
                 metrics.registry.register(collector)
@@ -189,8 +194,9 @@ class Worker:
         gauges = Gauges(metrics, engine, self._stages, self._queues, self._wakes, self._clock, self.waiting_for)
         metrics.looks.append(gauges.look)
 
-    def _queue(self, name: str, reads: tuple[str, ...], work: Work) -> None:
-        queues = Queues(name, reads, work, self._settings.session_timeout * PATIENCE_SHARE)
+    def _queue(self, name: str, reads: tuple[str, ...], work: Work, *, at_once: int = 1) -> None:
+        patience = self._settings.session_timeout * PATIENCE_SHARE
+        queues = Queues(name, reads, work, patience, at_once=at_once)
         self._engine.read(reads, name, queues.submit, acks=True)
         self._queues.append(queues)
 
@@ -247,6 +253,8 @@ class Worker:
         self._wakes.flush(FLUSH_S)
         for runner in self._stages:
             runner.store.close()
+        for effects in self._effects:
+            await effects.close()
         for closing in (*(sink.close() for sink in self._sinks), *(sender.close() for sender in self._senders)):
             await closing
         await endpoints.stop()

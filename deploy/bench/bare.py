@@ -15,7 +15,7 @@ import uvloop
 from aiohttp import web
 from confluent_kafka import Producer
 
-from agents.gateway.log import durable_producer_config
+from agents.gateway.log import LINGER_MS, durable_producer_config
 from agents.settings import Settings
 
 ANSWER_S = 8.0
@@ -28,7 +28,7 @@ class Door:
     def __init__(self, kafka: str, topic: str) -> None:
         self._topic = topic
         self._loop = asyncio.get_running_loop()
-        self._producer = Producer(durable_producer_config(Settings(kafka=kafka), ANSWER_S, linger_ms=1))
+        self._producer = Producer(durable_producer_config(Settings(kafka=kafka), ANSWER_S, linger_ms=LINGER_MS))
         self._reports: deque[tuple[asyncio.Future[None], Any]] = deque()
         self._woken = False
         threading.Thread(target=self._serve, name="delivery-reports", daemon=True).start()

@@ -10,7 +10,7 @@ import uvloop
 from agents.simulate.door import stand_in_identity
 from deploy.bench import mix
 from deploy.bench.lab import BenchError, Lab
-from deploy.bench.pace import Registrations, Sent, paced
+from deploy.bench.pace import Registrations, Sent, paced, prepared
 
 MOST_SENT: Final = 1_000_000
 """More than any run takes."""
@@ -50,4 +50,4 @@ class Intake:
 
 async def _send(way: Registrations, bodies: Iterator[dict[str, Any]], rate: float, name: str) -> list[Sent]:
     async with way:
-        return await paced(way, bodies, rate, name)
+        return await paced(way, prepared(way, bodies, name), rate)

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 import uvloop
 from msgspec import Struct
@@ -15,7 +15,7 @@ from deploy.bench import mix
 from deploy.bench.lab import BenchError, shares
 from deploy.bench.meter import Load, Spread, cores, cpu_s, load, percentile, spread
 from deploy.bench.milestones import Watch
-from deploy.bench.pace import Door, Http, Log, Sent, Way, paced
+from deploy.bench.pace import Door, Http, Log, Sent, Way, paced, prepared
 from deploy.bench.scrape import Effort, efforts, scraped
 from deploy.demo.secrets import Secrets, drawn
 from deploy.fleet import Fleet
@@ -152,9 +152,10 @@ class Meter:
         self._sent += count
         kafka, redis = self._fleet.kafka.bootstrap, self._fleet.redis.url
         with Watch(kafka, redis, self._fleet.partitions, rate) as watch:
+            way = self._way(door)
+            ready = list(prepared(way, bodies, f"{name}-{door}-{rate:g}"))
             used, began, counters = self._used(), time.monotonic(), self._scraped()
-            run = f"{name}-{door}-{rate:g}"
-            sent = uvloop.run(_send(self._way(door), bodies, rate, run, watch.board.watch))
+            sent = uvloop.run(_send(way, ready, rate, watch.board.watch))
             after, took = self._used(), time.monotonic() - began
             self._fleet.settle(SETTLE_S)
             watch.see_out({each.case for each in sent})
@@ -188,11 +189,9 @@ class Meter:
         return {role: scraped(self._fleet.services[f"{role}-1"].url, role) for role in STAGES}
 
 
-async def _send(
-    way: Way, bodies: Sequence[Mapping[str, object]], rate: float, name: str, note: Callable[[Sent], None]
-) -> list[Sent]:
+async def _send(way: Way, ready: Sequence[Any], rate: float, note: Callable[[Sent], None]) -> list[Sent]:
     async with way:
-        return await paced(way, bodies, rate, name, note)
+        return await paced(way, ready, rate, note)
 
 
 def _accepted(ledger: Path, cases: set[str]) -> dict[str, float]:

@@ -18,12 +18,12 @@ from schemas.topics import CASE_EVENTS
 
 FETCHED: Final = 2000
 WAIT_S: Final = 0.005
-LOOK_S: Final = 0.005
+LOOK_S: Final = 0.01
 LAST_S: Final = 30.0
 """For what is done to be seen."""
 ASKED: Final = 200
 """Cases asked for at a look, those that wait longest."""
-WATCHED: Final = 100.0
+WATCHED: Final = 50.0
 """Complaints a second that are looked for on the board; to look for all would be a load of its own."""
 
 

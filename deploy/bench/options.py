@@ -51,7 +51,7 @@ OPTIONS: Final[dict[str, Option]] = {
         help="Write what `nivaran size` reckons with to this file.",
     ),
     "seconds": _option("--seconds", click.FloatRange(0.5, 3600), 20.0, "Of load counted in each run"),
-    "partitions": _option("--partitions", click.IntRange(1, 64), 4, "Of every topic a stage reads"),
+    "partitions": _option("--partitions", click.IntRange(1, 64), 1, "Of every topic a stage reads"),
     "states": _option("--states", click.IntRange(1_000, 20_000_000), 1_000_000, "In the changelog"),
     "due": _option("--due", click.IntRange(1_000, 10_000_000), (200_000,), "Cases that fall due at one instant"),
     "kills": _option(

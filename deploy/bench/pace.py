@@ -3,20 +3,22 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple, Protocol, Self
 
 import aiohttp
 from confluent_kafka import Producer
 from msgspec import json
+from msgspec.structs import replace
 
-from agents.gateway.log import durable_producer_config
+from agents.gateway.log import LINGER_MS, durable_producer_config
 from agents.gateway.records import Identity, complaint
 from agents.runtime.envelope import Stamp
 from agents.settings import Settings
 from deploy.bench.lab import BenchError
 from schemas.base import Record
 from schemas.codec import encode
+from schemas.commands import Register
 from schemas.intake import Submitted
 from schemas.topics import CASE_COMMANDS, INTAKE_SUBMITTED
 from streams.intake.stage import INTAKE
@@ -44,13 +46,18 @@ class Sent(NamedTuple):
 
 
 class Way(Protocol):
-    """How a complaint comes in; `send` returns its case when it is accepted."""
+    """How a complaint comes in; `send` returns its case when it is accepted.
+
+    What can be made beforehand is made by `prepare`, so that the load has little of the machine it is a load for.
+    """
 
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *_: object) -> None: ...
 
-    async def send(self, key: str, body: dict[str, Any]) -> str: ...
+    def prepare(self, key: str, body: dict[str, Any]) -> Any: ...
+
+    async def send(self, prepared: Any) -> str: ...
 
 
 class Http:
@@ -70,8 +77,12 @@ class Http:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def send(self, key: str, body: dict[str, Any]) -> str:
-        call = self._session.post(self._url, data=json.encode(body), headers={"Idempotency-Key": key})
+    def prepare(self, key: str, body: dict[str, Any]) -> tuple[str, bytes]:
+        return key, json.encode(body)
+
+    async def send(self, prepared: tuple[str, bytes]) -> str:
+        key, body = prepared
+        call = self._session.post(self._url, data=body, headers={"Idempotency-Key": key})
         async with call as answer:
             found = await answer.read()
             if answer.status != ACCEPTED:
@@ -85,7 +96,7 @@ class Log:
     def __init__(self, settings: Settings, identity: Identity) -> None:
         self._identity, self._stamp = identity, Stamp("bench")
         self._errors: list[Any] = []
-        self._producer = Producer(durable_producer_config(settings, ANSWER_S, linger_ms=1))
+        self._producer = Producer(durable_producer_config(settings, ANSWER_S, linger_ms=LINGER_MS))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="delivery-reports", daemon=True)
 
@@ -100,22 +111,22 @@ class Log:
         if self._errors:
             raise BenchError(f"not everything was written: {self._errors[0]}")
 
-    async def send(self, key: str, body: dict[str, Any]) -> str:
-        submitted = self._submitted(key, body)
-        self._write(INTAKE_SUBMITTED, submitted, submitted.citizen, submitted)
-        return submitted.case
-
-    def _submitted(self, key: str, body: dict[str, Any]) -> Submitted:
+    def prepare(self, key: str, body: dict[str, Any]) -> Submitted:
         submitted, faults = complaint(body, key, round(time.time() * 1000), self._identity)
         if submitted is None:
             raise BenchError(f"the gateway would not take the body: {faults}")
         return submitted
 
-    def _write(self, topic: str, record: Record, key: str, of: Submitted) -> None:
+    async def send(self, prepared: Submitted) -> str:
+        now = round(time.time() * 1000)
+        submitted = replace(prepared, at=now, received_at=now)
+        self._write(INTAKE_SUBMITTED, submitted, submitted.citizen, submitted.case, now)
+        return submitted.case
+
+    def _write(self, topic: str, record: Record, key: str, case: str, at: int) -> None:
         subject = key.encode()
-        headers = self._stamp(record, f"submitted-{of.case}".encode(), subject, of.at, None)
-        report = self._report
-        self._producer.produce(topic, encode(record), subject, headers=headers, timestamp=of.at, on_delivery=report)
+        headers = self._stamp(record, f"submitted-{case}".encode(), subject, at, None)
+        self._producer.produce(topic, encode(record), subject, headers=headers, timestamp=at, on_delivery=self._report)
 
     def _report(self, error: Any, message: Any) -> None:  # noqa: ARG002 - what is written is for those who note places
         if error is not None:
@@ -134,47 +145,50 @@ class Registrations(Log):
         self.partitions: dict[str, int] = {}
         """Case -> the partition its command is in."""
 
-    async def send(self, key: str, body: dict[str, Any]) -> str:
-        submitted = self._submitted(key, body)
-        for output in INTAKE.step(None, submitted, Origin(INTAKE_SUBMITTED, 0, 0, submitted.at)).outputs:
-            if output.topic == CASE_COMMANDS:
-                self._write(output.topic, output.value, output.key, submitted)
-        return submitted.case
+    def prepare(self, key: str, body: dict[str, Any]) -> Any:
+        submitted = super().prepare(key, body)
+        outputs = INTAKE.step(None, submitted, Origin(INTAKE_SUBMITTED, 0, 0, submitted.at)).outputs
+        [command] = [output.value for output in outputs if isinstance(output.value, Register)]
+        return command
+
+    async def send(self, prepared: Register) -> str:  # type: ignore[override]  # it sends what it prepared
+        now = round(time.time() * 1000)
+        self._write(CASE_COMMANDS, replace(prepared, at=now), prepared.case, prepared.case, now)
+        return prepared.case
 
     def _report(self, error: Any, message: Any) -> None:
         super()._report(error, message)
         self.partitions[message.key().decode()] = message.partition()
 
 
+def prepared(way: Way, bodies: Iterable[Mapping[str, Any]], run: str) -> Iterator[Any]:
+    """What `way` sends for these bodies; their keys begin with `run`, which no other run may have."""
+    for number, body in enumerate(bodies):
+        yield way.prepare(f"{run}-{number:07d}", dict(body))
+
+
 async def paced(
     way: Way,
-    bodies: Iterable[Mapping[str, Any]],
+    complaints: Iterable[Any],
     rate: float,
-    run: str,
     note: Callable[[Sent], None] = lambda _: None,
 ) -> list[Sent]:
-    """Send `rate` a second, each at its own instant whatever became of those before; returns when all are accepted.
+    """Send what is `prepared`, `rate` a second, each at its instant whatever became of those before.
 
-    `note` hears of each when it is accepted.
+    Returns when all are accepted; `note` hears of each when it is accepted.
     """
     begin = time.time() + LEAD_S
     sending: list[asyncio.Task[Sent]] = []
     async with asyncio.TaskGroup() as group:
-        for number, body in enumerate(bodies):
+        for number, each in enumerate(complaints):
             due = begin + number / rate
             if (rest := due - time.time()) > 0:
                 await asyncio.sleep(rest)
-            sending.append(group.create_task(_one(way.send, f"{run}-{number:07d}", dict(body), due, note)))
+            sending.append(group.create_task(_one(way.send, each, due, note)))
     return [task.result() for task in sending]
 
 
-async def _one(
-    send: Callable[[str, dict[str, Any]], Awaitable[str]],
-    key: str,
-    body: dict[str, Any],
-    due: float,
-    note: Callable[[Sent], None],
-) -> Sent:
-    sent = Sent(await send(key, body), due, time.time())
+async def _one(send: Callable[[Any], Awaitable[str]], ready: Any, due: float, note: Callable[[Sent], None]) -> Sent:
+    sent = Sent(await send(ready), due, time.time())
     note(sent)
     return sent

@@ -30,6 +30,8 @@ LEADS_S: Final = (10.0, 30.0, 90.0)
 """So far ahead lies the due instant, for a worker to be ready by then; a longer time where a shorter was not enough."""
 LEAD_PER_S: Final = 10_000
 """One second more for so many cases that are written before."""
+PARTITIONS: Final = 1
+"""One worker on one core: a second lane's transactions cost half as much again, and no more is done at a time."""
 INTAKE: Final = 500.0
 """Registrations a second meanwhile."""
 CALM_S: Final = 1.0
@@ -118,7 +120,7 @@ def measure(
     rate = INTAKE if intake is None else intake
     cases = due_cases(seed)
     done: list[Run] = []
-    with Lab(home, None, lasting=runs > 1) as lab:
+    with Lab(home, None, partitions=PARTITIONS, lasting=runs > 1) as lab:
         for number in range(1, runs + 1):
             for size in sizes:
                 done.append(_stormed(lab, f"bench-storm-{len(done) + 1}", size, cases, rate, seed, tell))

@@ -1,5 +1,6 @@
 """The cluster stage: remembers what was registered about one place and category, and suggests what belongs together."""
 
+from bisect import insort
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -18,7 +19,7 @@ MOST: Final = 200
 Book = Callable[[], Mapping[str, Profile]]
 
 
-class Seen(Struct, frozen=True, array_like=True):
+class Seen(Struct, frozen=True, array_like=True, gc=False):
     """One case of the place and category."""
 
     case: str
@@ -26,7 +27,7 @@ class Seen(Struct, frozen=True, array_like=True):
     at: int
 
 
-class Cluster(Struct, frozen=True, array_like=True):
+class Cluster(Struct, frozen=True, array_like=True, gc=False):
     """What was registered within the window, in order of event time."""
 
     system: str
@@ -55,9 +56,10 @@ def _sighted(book: Book, state: Cluster | None, sighting: ClusterSighting, origi
     seen = () if state is None else state.seen
     if not window or any(each.case == sighting.case for each in seen):
         return Step(state, [])
-    near = sorted((each for each in seen if abs(sighting.at - each.at) <= window), key=_order)
-    after = sorted((*seen, Seen(sighting.case, sighting.citizen, sighting.at)), key=_order)[-MOST:]
-    cluster = Cluster(sighting.system, tuple(after))
+    near = [each for each in seen if abs(sighting.at - each.at) <= window]
+    after = list(seen)
+    insort(after, Seen(sighting.case, sighting.citizen, sighting.at), key=_order)
+    cluster = Cluster(sighting.system, tuple(after[-MOST:]))
     if all(each.citizen == sighting.citizen for each in near):
         return Step(cluster, [])
     suggested = ClusterSuggested(

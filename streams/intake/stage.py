@@ -12,7 +12,7 @@ from schemas.intake import IntakeRejected, IntakeRepeated, Submitted
 from schemas.sla import Grain
 from schemas.topics import CASE_COMMANDS, INTAKE_REJECTED, INTAKE_SUBMITTED
 from streams.calendar import LATEST
-from streams.intake.state import Citizen, content_digest, id_digest, remembered, sameness_digest, span_of
+from streams.intake.state import Citizen, Digests, content_digest, digests_of, id_digest, remembered, span_of
 from streams.intake.validate import Fault, faults, instant_fault, text_fault, unknown_system
 from streams.profiles.load import profiles
 from streams.profiles.profile import Profile
@@ -62,16 +62,18 @@ def _submit(
 
 def _take(profile: Profile, citizen: Citizen, submitted: Submitted, origin: Origin) -> tuple[Citizen, Output]:
     """It is valid and new: link it, refuse it over the cap, or open a case."""
-    original = citizen.original(sameness_digest(submitted), submitted.at, profile.intake.dedupe_ms)
+    digests = digests_of(submitted)
+    original = citizen.original(digests.sameness, submitted.at, profile.intake.dedupe_ms)
     if original is not None and profile.intake.dedupe_ms > 0:
-        return citizen.remember(remembered(submitted, profile, opened=False)), _linked(submitted, original.case)
-    counted = citizen.remember(remembered(submitted, profile, opened=True))
+        linked = remembered(digests, submitted, profile, opened=False)
+        return citizen.remember(linked), _linked(submitted, original.case)
+    counted = citizen.remember(remembered(digests, submitted, profile, opened=True))
     for cap in caps(profile):
         span = span_of(submitted, profile, cap.grain)
         if citizen.opened_in(span.system, span.start_at, span.grain) >= cap.most:
             return citizen, _rejected(submitted, [Fault("mobile", cap.reason, cap.detail)], origin)
         counted = counted.count(span)
-    return counted, _register(submitted, profile)
+    return counted, _register(submitted, digests, profile)
 
 
 class Cap(NamedTuple):
@@ -121,9 +123,9 @@ def _conflict() -> list[Fault]:
     return [Fault("id", "conflict", "this submission id was used before with other content")]
 
 
-def _register(submitted: Submitted, profile: Profile) -> Output:
+def _register(submitted: Submitted, digests: Digests, profile: Profile) -> Output:
     command = Register(
-        id=f"register-{submitted.case}-{content_digest(submitted)}",
+        id=f"register-{submitted.case}-{digests.content}",
         case=submitted.case,
         at=submitted.at,
         system=submitted.system,

@@ -1,6 +1,6 @@
 """What intake remembers of one citizen: recent submissions and monthly counts, each until a stated instant."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -85,6 +85,18 @@ class Citizen(Struct, frozen=True, array_like=True, gc=False):
         return max(untils, default=None)
 
 
+class Digests(NamedTuple):
+    """What a submission is known again by; each is made once, for the text of one may be long."""
+
+    id: str
+    content: str
+    sameness: str
+
+
+def digests_of(submitted: Submitted) -> Digests:
+    return Digests(id_digest(submitted), content_digest(submitted), sameness_digest(submitted))
+
+
 def id_digest(submitted: Submitted) -> str:
     return digest(submitted.system, submitted.id)
 
@@ -115,18 +127,10 @@ def sameness_digest(submitted: Submitted) -> str:
     return digest(submitted.system, submitted.category, *_place_parts(submitted), fold(submitted.text))
 
 
-def remembered(submitted: Submitted, profile: Profile, *, opened: bool) -> Submission:
+def remembered(digests: Digests, submitted: Submitted, profile: Profile, *, opened: bool) -> Submission:
     """The submission as it is kept: from when it reached us, for the window in which it may come again."""
     until = submitted.received_at + max(profile.intake.dedupe_ms, REMEMBER_AT_LEAST_MS)
-    return Submission(
-        id_digest(submitted),
-        content_digest(submitted),
-        sameness_digest(submitted),
-        submitted.case,
-        submitted.at,
-        until,
-        opened,
-    )
+    return Submission(*digests, submitted.case, submitted.at, until, opened)
 
 
 def span_of(submitted: Submitted, profile: Profile, grain: Grain) -> MonthCount:

@@ -112,7 +112,7 @@ RELIED_ON = {
 }
 TOUCHED = {
     # private names of theirs that stand in our code, and what has them
-    AIOKafkaConsumer: ("_coordinator", "_fetch_max_wait_ms", "_isolation_level", "_subscription"),
+    AIOKafkaConsumer: ("_coordinator", "_fetch_max_wait_ms", "_fetch_min_bytes", "_isolation_level", "_subscription"),
     driver.AIOKafkaConsumerThread: ("_consumer", "_create_worker_consumer"),
     driver.Consumer: (
         "_acked", "_acked_index", "_add_gap", "_get_active_partitions", "_getmany", "_is_changelog_tp",
@@ -185,7 +185,7 @@ def test_faust_finds_our_transport_and_store() -> None:
 
 def test_the_consumer_reads_what_the_thread_sets_when_it_starts() -> None:
     source = inspect.getsource(AIOKafkaConsumer.start)
-    for attribute in ("_isolation_level", "_fetch_max_wait_ms"):
+    for attribute in ("_isolation_level", "_fetch_max_wait_ms", "_fetch_min_bytes"):
         assert f"self.{attribute}" in source
 
 

@@ -1,6 +1,8 @@
 """Lanes: due instants after a recovery, each of them once; and each record once, however often slices come."""
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from agents.clock import SimulatedClock
+from agents.runtime import lanes
+from agents.runtime.exits import Exit
 from agents.runtime.fold import Fold, StateUnreadableError
 from agents.runtime.lanes import INDEXED_AT_ONCE, Lane, StageParts
 from agents.runtime.metrics import Metrics, StageMeter
@@ -21,7 +25,12 @@ from agents.runtime.wakes import Waker
 from agents.runtime.window import Window
 from agents.settings import Settings
 from schemas.base import Wake
+from schemas.codec import encode
 from streams.stage import Stage, Step
+from tests.waiting import auntil
+
+ALL_DEAD = Settings(dead_letter_share=1.0)
+"""Records of these tests may all be dead letters."""
 
 
 class Waiting(Struct, frozen=True, array_like=True):
@@ -53,16 +62,21 @@ def stored(due: int | None) -> bytes:
     return msgspec.msgpack.encode(Waiting(due))
 
 
-def lane_over(states: dict[bytes, bytes], transactions: Any = None) -> Lane:
+def lane_over(
+    states: dict[bytes, bytes],
+    transactions: Any = None,
+    settings: Settings = ALL_DEAD,
+    stage: Stage[Any] = STAGE,
+) -> Lane:
     clock, metrics = SimulatedClock("nowhere:1"), Metrics()
-    waker = Waker(STAGE.name, clock, cast("Any", None), metrics, Window(bound=10, within=1.0))
+    waker = Waker(stage.name, clock, cast("Any", None), metrics, Window(bound=10, within=1.0))
     parts = StageParts(
-        Fold(STAGE, "group"),
+        Fold(stage, "group"),
         cast("Store", Held(states)),
         "changelog",
         waker,
-        StageMeter(metrics, STAGE.name, clock),
-        Settings(dead_letter_share=1.0),
+        StageMeter(metrics, stage.name, clock),
+        settings,
     )
     return Lane(parts, 0, transactions, 1)
 
@@ -161,3 +175,144 @@ async def test_each_record_is_folded_once_and_the_position_never_falls_however_s
     assert log.positions == sorted(set(log.positions))
     assert (lane.next, lane.done, log.positions[-1]) == (end, end, end)
     assert all(each.acked for each in coming)
+
+
+class Slow(Log):
+    """Its transactions take a while; when each began is noted."""
+
+    TOOK_S = 0.03
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.begun: list[float] = []
+
+    def begin(self, outputs: list[Any], *more: Any) -> None:
+        self.begun.append(time.monotonic())
+        super().begin(outputs, *more)
+
+    async def commit(self, topic: str, partition: int, offset: int) -> int:
+        await asyncio.sleep(self.TOOK_S)
+        return await super().commit(topic, partition, offset)
+
+
+async def rested(settings: Settings, *counts: int, wakes: int = 0) -> Slow:
+    """Slices of a lane, each after the first in the middle of the transaction before."""
+    log, first = Slow(), 0
+    lane = lane_over({}, log, settings)
+    lane.wakes.out = wakes
+    for number, count in enumerate(counts):
+        lane.submit(Slice(first, count))
+        first += count
+        await auntil(lambda so_many=number + 1: len(log.begun) == so_many)  # type: ignore[misc]  # a bound number
+    await lane.close()
+    return log
+
+
+LONG_S = 600.0
+
+
+async def test_a_lane_rests_as_long_as_its_last_transaction_took() -> None:
+    log = await rested(ALL_DEAD, 3, 3, 3)
+    assert log.begun[2] - log.begun[1] >= (lanes.REST - 1) * Slow.TOOK_S, "it was begun while that before was committed"
+
+
+async def test_it_does_not_rest_while_a_full_slice_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "LONGEST_REST_S", LONG_S)
+    monkeypatch.setattr(lanes, "REST", LONG_S / Slow.TOOK_S)
+    full = Settings(dead_letter_share=1.0, slice_records=5, commit_gap_ms=int(LONG_S * 1000))
+    assert (await rested(full, 5, 5, 5)).positions == [5, 10, 15]
+
+
+async def test_nor_while_wakes_are_out_for_only_their_folding_brings_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "LONGEST_REST_S", LONG_S)
+    monkeypatch.setattr(lanes, "REST", LONG_S / Slow.TOOK_S)
+    assert (await rested(ALL_DEAD, 3, 3, 3, wakes=7)).positions == [3, 6, 9]
+
+
+async def test_a_lane_that_is_given_away_does_not_rest_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "LONGEST_REST_S", LONG_S)
+    monkeypatch.setattr(lanes, "REST", LONG_S / Slow.TOOK_S)
+    log = Slow()
+    lane = lane_over({}, log)
+    lane.submit(Slice(0, 1))
+    await auntil(lambda: log.positions)
+    lane.submit(Slice(1, 1))
+    await asyncio.sleep(0)
+    await lane.close()
+    assert log.positions == [1], "what waits is left to whoever owns the partition next"
+
+
+class Counted(Struct, frozen=True, array_like=True):
+    records: int
+
+
+COUNTING: Stage[Counted] = Stage(
+    "counting", "t.in.v1", (), Wake, Counted,
+    lambda state, _record, _origin: Step(Counted(1 if state is None else state.records + 1), []), lambda _: None,
+)  # fmt: skip
+
+
+class Told(Slice):
+    """Wakes, whatever they are of: each is counted under the key it has."""
+
+    def __init__(self, first: int, keys: list[str]) -> None:
+        super().__init__(first, len(keys))
+        self.value = [
+            Stored("t.in.v1", 0, first + number, 0, key.encode(), encode(Wake(key, 1, 1)), ())
+            for number, key in enumerate(keys)
+        ]
+
+
+class Kept(Log):
+    """What is committed of states; a transaction is begun only when that before it has ended."""
+
+    def __init__(self, store: dict[bytes, bytes], fails_at: int | None = None) -> None:
+        super().__init__([])
+        self.store, self.open, self.begun, self._fails_at = store, False, 0, fails_at
+
+    def begin(self, _outputs: list[Any], *more: Any) -> None:
+        assert not self.open
+        self.open = True
+        self.begun += 1
+
+    async def commit(self, topic: str, partition: int, offset: int) -> int:
+        for _ in range(3):  # others have their turns
+            await asyncio.sleep(0)
+        if self.begun - 1 == self._fails_at:
+            raise ConnectionError("fenced")
+        self.open = False
+        return await super().commit(topic, partition, offset)
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=4), min_size=1, max_size=8))
+async def test_a_batch_is_folded_on_what_the_transaction_under_way_changes(slices: list[list[str]]) -> None:
+    states: dict[bytes, bytes] = {}
+    log = Kept(states)
+    lane = lane_over(states, log, Settings(commit_gap_ms=0, transaction_records=1), COUNTING)
+    lane.wakes.out, first = 1_000, 0
+    for keys in slices:
+        lane.submit(Told(first, keys))
+        first += len(keys)
+    await auntil(lambda: not lane.busy)
+    counted = Counter(key for keys in slices for key in keys)
+    found = {key.decode(): msgspec.msgpack.decode(state)[0] for key, state in states.items()}
+    assert found == counted
+    assert log.begun == len(slices)
+
+
+async def test_what_was_folded_on_a_transaction_that_fails_is_never_given_to_kafka(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left: list[Exit] = []
+    monkeypatch.setattr(lanes, "leave", lambda code, *_, **__: left.append(code))
+    states: dict[bytes, bytes] = {}
+    log = Kept(states, fails_at=1)
+    lane = lane_over(states, log, Settings(transaction_records=1), COUNTING)
+    lane.wakes.out = 1_000
+    told = [Told(number, ["a"]) for number in range(4)]
+    for each in told:
+        lane.submit(each)
+    await auntil(lambda: left)
+    assert (left, log.begun) == ([Exit.NOT_DURABLE], 2)
+    assert msgspec.msgpack.decode(states[b"a"])[0] == 1
+    assert [each.acked for each in told] == [True, False, False, False]

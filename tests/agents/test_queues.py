@@ -1,4 +1,4 @@
-"""Sinks and senders: one slice of a partition at a time, in order; acknowledged when done and not before."""
+"""Sinks and senders: so many slices of a partition at a time as is said; acknowledged in order, done and not before."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -63,6 +63,53 @@ async def test_slices_of_a_partition_wait_for_each_other_those_of_others_do_not(
     await auntil(lambda: all(event.acked for event in events))
     assert work.begun == [0, 1, 0]
     assert {place: queue.next for place, queue in queues.items()} == {("t", 0): 20, ("t", 1): 10}
+
+
+class Separate:
+    """Slices end one by one, when they are told to; `order` is that in which they were told."""
+
+    def __init__(self) -> None:
+        self.ends: list[asyncio.Future[None]] = []
+
+    async def __call__(self, _: Slice) -> None:
+        self.ends.append(asyncio.get_running_loop().create_future())
+        await self.ends[-1]
+
+
+async def test_a_sender_works_on_some_slices_at_once_and_acknowledges_them_in_order() -> None:
+    work = Separate()
+    queues = Queues("sender", ("t",), work, 5.0, at_once=2)
+    queues.assigned(1)
+    events = [Event(0, 9), Event(0, 19), Event(0, 29)]
+    for event in events:
+        queues.submit(event)
+    await auntil(lambda: len(work.ends) == 2)
+    work.ends[1].set_result(None)
+    await asyncio.sleep(0)
+    [(_, queue)] = queues.items()
+    assert [event.acked for event in events] == [False, False, False], "the first is not done"
+    assert (queue.next, len(work.ends)) == (-1, 2), "what is not acknowledged counts as in hand"
+    work.ends[0].set_result(None)
+    await auntil(lambda: events[1].acked and len(work.ends) == 3)
+    assert queue.next == 20
+    work.ends[2].set_result(None)
+    await auntil(lambda: events[2].acked)
+    assert queue.next == 30
+
+
+async def test_of_some_slices_at_once_none_that_follows_an_unfinished_one_is_acknowledged_at_the_end() -> None:
+    work = Separate()
+    queues = Queues("sender", ("t",), work, 0.05, at_once=3)
+    queues.assigned(1)
+    events = [Event(0, 9), Event(0, 19), Event(0, 29)]
+    for event in events:
+        queues.submit(event)
+    await auntil(lambda: len(work.ends) == 3)
+    work.ends[0].set_result(None)
+    work.ends[2].set_result(None)
+    await queues.close()
+    assert [event.acked for event in events] == [True, False, False]
+    assert work.ends[1].cancelled()
 
 
 async def test_what_waits_when_partitions_go_is_never_acknowledged() -> None:
