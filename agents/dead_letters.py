@@ -19,6 +19,8 @@ from schemas.registry import dead_letters
 TIMEOUT_S: Final = 30.0
 BATCH: Final = 200
 """Records of one transaction."""
+TIMESTAMP_DIGITS: Final = 15
+"""Of an instant until the year 33658; Python refuses to read a number of some thousand digits."""
 REDRIVEN: Final = DEAD + "redriven"
 """Header of a record that was written back: `topic/partition/offset` of its dead letter."""
 
@@ -52,6 +54,12 @@ class DeadLetter(Struct, frozen=True):
         if dead_letters(origin) != self.topic:
             raise ClusterError(f"{self.place}: says it came from {origin!r}, whose dead letters these are not")
         return origin
+
+    @property
+    def timestamp(self) -> int:
+        """The one it had, UTC ms; 0, for which Kafka's client puts the present, where the header is no such number."""
+        at = self.told("original-timestamp")
+        return int(at) if at.isascii() and at.isdecimal() and len(at) <= TIMESTAMP_DIGITS else 0
 
     def restored(self) -> Headers:
         """The headers it had, its number of attempts, and where it was kept meanwhile."""
@@ -147,9 +155,7 @@ def redrive(
 def _write_back(producer: Producer, batch: list[DeadLetter], written: Ledger) -> None:
     producer.begin_transaction()
     for letter in batch:
-        at = letter.told("original-timestamp")
-        timestamp = int(at) if at.isdecimal() else 0
-        producer.produce(letter.origin, letter.value, letter.key, headers=letter.restored(), timestamp=timestamp)
+        producer.produce(letter.origin, letter.value, letter.key, headers=letter.restored(), timestamp=letter.timestamp)
         written.note(letter)
     written.commit(producer, batch)
     producer.commit_transaction(TIMEOUT_S)
