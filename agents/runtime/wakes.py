@@ -1,12 +1,11 @@
 """Due instants of states, and the wakes that follow from them. Derived: rebuilt from the states after each recovery."""
 
-import heapq
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from confluent_kafka import Producer
 
 from agents.clock import Clock, ClockNotSetError
+from agents.runtime.dues import SECOND, DueIndex, DueOf
 from agents.runtime.envelope import Stamp
 from agents.runtime.fold import Batch
 from agents.runtime.metrics import Metrics
@@ -14,59 +13,6 @@ from agents.runtime.window import Window
 from agents.telemetry.trace import begun_by
 from schemas.base import Wake
 from schemas.codec import encode
-
-SECOND = 1000
-DueOf = Callable[[bytes], int | None]
-
-
-class DueIndex:
-    """Second -> keys due in it. None is removed early: whether a key is still due is asked when its second comes."""
-
-    def __init__(self) -> None:
-        self._keys: dict[int, list[bytes]] = {}
-        self._seconds: list[int] = []
-
-    def note(self, due: int, key: bytes) -> None:
-        second = due // SECOND
-        keys = self._keys.get(second)
-        if keys is None:
-            self._keys[second] = [key]
-            heapq.heappush(self._seconds, second)
-        else:
-            keys.append(key)
-
-    def earliest(self) -> int | None:
-        """Return an instant before which nothing is due; None when nothing ever is."""
-        return self._seconds[0] * SECOND if self._seconds else None
-
-    def take(self, now: int, most: int, due_of: DueOf) -> tuple[list[tuple[int, bytes]], bool]:
-        """Take at most `most` keys due at `now` or before; answer them, and whether there are no more."""
-        taken: list[tuple[int, bytes]] = []
-        while self._seconds and self._seconds[0] * SECOND <= now:
-            second = self._seconds[0]
-            later = self._empty(second, now, most, due_of, taken)
-            if self._keys[second]:  # stopped by `most`
-                self._keys[second] += later
-                return taken, False
-            if later:  # the present second, not over yet
-                self._keys[second] = later
-                return taken, True
-            heapq.heappop(self._seconds)
-            del self._keys[second]
-        return taken, True
-
-    def _empty(self, second: int, now: int, most: int, due_of: DueOf, taken: list[tuple[int, bytes]]) -> list[bytes]:
-        keys, later = self._keys[second], []
-        while keys and len(taken) < most:
-            key = keys.pop()
-            due = due_of(key)
-            if due is None or due // SECOND != second:
-                continue  # moved or gone since it was noted
-            if due <= now:
-                taken.append((due, key))
-            else:
-                later.append(key)
-        return later
 
 
 @dataclass(slots=True)
@@ -120,6 +66,7 @@ class Waker:
             return
         earliest = lane.index.earliest()
         if earliest is None or earliest > now:
+            lane.index.look_ahead(now, lane.due_of)
             lane.fired_to = now
             return
         taken, all_taken = lane.index.take(now, self.window.most - lane.out, lane.due_of)

@@ -3,13 +3,16 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.clock import SimulatedClock
+from agents.runtime import dues as module
+from agents.runtime.dues import DueIndex
 from agents.runtime.fold import Batch
 from agents.runtime.metrics import Metrics
-from agents.runtime.wakes import DueIndex, LaneWakes, Waker
+from agents.runtime.wakes import LaneWakes, Waker
 from agents.runtime.window import Window
 
 
@@ -38,6 +41,54 @@ def test_each_key_is_taken_once_when_its_millisecond_has_come(
             assert not taken & {key for _, key in due_keys}
             taken |= {key for _, key in due_keys}
         assert taken == {key for key, due in dues.items() if due <= now}
+
+
+@given(
+    dues=st.dictionaries(st.binary(min_size=1, max_size=3), st.integers(0, 90_000), max_size=60),
+    moves=st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 59), st.integers(0, 90_000)), max_size=30),
+    looked_at=st.integers(1, 5),
+    most=st.integers(1, 10),
+)
+def test_whatever_moves_meanwhile_each_key_is_taken_at_its_instant_as_it_is_then(
+    dues: dict[bytes, int], moves: list[tuple[int, int, int]], looked_at: int, most: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LOOKED_AT", looked_at)
+        now, standing, index = 0, dict(dues), index_of(dues)
+        been = {(key, due // module.SECOND) for key, due in dues.items()}
+        for after, which, due in [*moves, (100_000, 0, 0)]:
+            now += after
+            complete = False
+            while not complete:
+                found, complete = index.take(now, most, standing.get)
+                for at, key in found:
+                    assert at == standing.pop(key) <= now, "taken twice, early, or at an instant that is no more"
+            assert not [due for due in standing.values() if due <= now]
+            if standing and due > now:
+                key = sorted(standing)[which % len(standing)]
+                if (key, due // module.SECOND) not in been:
+                    been.add((key, due // module.SECOND))
+                    standing[key] = due
+                    index.note(due, key)
+    assert not standing
+
+
+def test_no_call_looks_at_more_than_some_keys_of_what_comes_and_none_twice() -> None:
+    count, at, looked = 3 * module.LOOKED_AT, 61_734, 0
+
+    def due_of(_: bytes) -> int:
+        nonlocal looked
+        looked += 1
+        return at
+
+    index = index_of({b"%d" % number: at for number in range(count)})
+    for now in range(at - module.NEAR_MS, at, 250):
+        before = looked
+        assert index.take(now, 10, due_of) == ([], True)
+        assert looked - before <= module.LOOKED_AT
+    assert looked == count
+    taken, complete = index.take(at, 10, due_of)
+    assert ([due for due, _ in taken], complete, looked) == ([at] * 10, False, count + 10)
 
 
 def test_a_deadline_that_moved_fires_at_its_new_instant_only() -> None:
