@@ -46,24 +46,19 @@ class DueIndex:
         taken: list[tuple[int, bytes]] = []
         self._of_near(now, most, due_of, taken)
         self._of_seconds_over(now, most, due_of, taken)
-        self.look_ahead(now, due_of)
+        self._look_ahead(now, due_of)
         self._of_near(now, most, due_of, taken)
         earliest = self.earliest()
         return taken, earliest is None or earliest > now
 
-    def look_ahead(self, now: int, due_of: DueOf) -> None:
+    def _look_ahead(self, now: int, due_of: DueOf) -> None:
         """Put some keys of the seconds that come next in order."""
         left = LOOKED_AT
         while left and self._seconds and self._seconds[0] * SECOND <= now + NEAR_MS:
-            second = self._seconds[0]
-            keys = self._keys[second]
-            some, keys[-left:] = keys[-left:], []
-            left -= len(some)
-            for key in some:
-                due = due_of(key)
-                if due is not None and due // SECOND == second:  # neither moved nor gone since it was noted
-                    heapq.heappush(self._near, (due, key))
-            self._let_go(second)
+            looked_at, found = self._of_first_second(left, due_of)
+            left -= looked_at
+            for each in found:
+                heapq.heappush(self._near, each)
 
     def _of_near(self, now: int, most: int, due_of: DueOf, taken: list[tuple[int, bytes]]) -> None:
         near = self._near
@@ -75,17 +70,15 @@ class DueIndex:
     def _of_seconds_over(self, now: int, most: int, due_of: DueOf, taken: list[tuple[int, bytes]]) -> None:
         """Of seconds that are over all is due, in whatever order."""
         while self._seconds and (self._seconds[0] + 1) * SECOND <= now + 1 and len(taken) < most:
-            second = self._seconds[0]
-            keys = self._keys[second]
-            while keys and len(taken) < most:
-                key = keys.pop()
-                due = due_of(key)
-                if due is not None and due // SECOND == second:
-                    taken.append((due, key))
-            self._let_go(second)
+            taken += self._of_first_second(most - len(taken), due_of)[1]
 
-    def _let_go(self, second: int) -> None:
-        """Forget a second of which nothing is left; it is the first."""
-        if not self._keys[second]:
+    def _of_first_second(self, count: int, due_of: DueOf) -> tuple[int, list[tuple[int, bytes]]]:
+        """Let go of `count` keys at most; answer of how many, and those that have neither moved nor gone meanwhile."""
+        second = self._seconds[0]
+        keys = self._keys[second]
+        some, keys[-count:] = keys[-count:], []
+        if not keys:
             heapq.heappop(self._seconds)
             del self._keys[second]
+        dues = ((due_of(key), key) for key in some)
+        return len(some), [(due, key) for due, key in dues if due is not None and due // SECOND == second]

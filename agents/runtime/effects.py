@@ -26,16 +26,11 @@ class Effects:
         self._stamp = Stamp(sender.name)
         self._room = asyncio.Semaphore(sender.bound)
         self._outcomes = Confirmed(settings, f"outcomes-{sender.name}")
-        self._timeout = settings.transaction_timeout
 
     async def take(self, records: Slice) -> None:
         """Make the calls of a slice and write their outcomes; raises when one of either fails."""
         began = time.perf_counter()
-        outcomes = await asyncio.gather(*map(self._one, records.records))
-        try:
-            await asyncio.wait_for(self._outcomes.write(outcomes), self._timeout)
-        except TimeoutError:
-            raise TimeoutError(f"outcomes not written in {self._timeout} s") from None
+        await self._outcomes.write(await asyncio.gather(*map(self._one, records.records)))
         took = time.perf_counter() - began
         self._metrics.handled.labels(self._sender.name).observe(took)
         self._meter.took(records.records, took)

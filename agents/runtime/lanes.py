@@ -60,13 +60,11 @@ class Lane:
         """What the transaction under way changes; the store has it when that is committed."""
         self._waiting: deque[Any] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._queued = 0
-        """Records in `_waiting`."""
         self._began = self._opened = self._took = 0.0
         """When the last batch was begun, when its transaction was opened (0: none is), what the last committed took."""
         self._committing: asyncio.Task[None] | None = None
-        self._enough, self._news = asyncio.Event(), asyncio.Event()
-        """More than a rest is worth is waiting; something is, or the transaction under way has ended."""
+        self._news = asyncio.Event()
+        """A slice has come, the transaction under way has ended, or the lane is given away."""
 
     @property
     def busy(self) -> bool:
@@ -83,10 +81,7 @@ class Lane:
             return  # nothing is folded past something left out
         event.message.incref()
         self._waiting.append(event)
-        self._queued += len(event.value)
         self._news.set()
-        if self._queued >= self._parts.settings.slice_records:
-            self._enough.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -94,7 +89,6 @@ class Lane:
         """Finish the transaction under way; what waits belongs to whoever owns the partition next."""
         self.closed = True
         self._waiting.clear()
-        self._enough.set()
         self._news.set()
         if self._task is not None:
             await self._task
@@ -147,11 +141,13 @@ class Lane:
         """
         settings = self._parts.settings
         own = 0.0 if self.wakes.out else min(REST * self._took, LONGEST_REST_S)
-        rest = self._began + max(settings.commit_gap_ms / 1000, own) - time.monotonic()
-        if rest > 0 and self._queued < settings.slice_records and not self.closed:
-            self._enough.clear()
+        until = self._began + max(settings.commit_gap_ms / 1000, own)
+        while not self.closed and sum(len(event.value) for event in self._waiting) < settings.slice_records:
+            if (rest := until - time.monotonic()) <= 0:
+                break
+            self._news.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._enough.wait(), rest)
+                await asyncio.wait_for(self._news.wait(), rest)
         self._began = time.monotonic()
 
     async def _batch(self) -> None:
@@ -218,7 +214,6 @@ class Lane:
             event = self._waiting.popleft()
             events.append(event)
             slice_ = event.value
-            self._queued -= len(slice_)
             if slice_[0].offset < after:
                 log.warning(
                     "%s-%s: offset %s again, %s is next", slice_[0].topic, self.partition, slice_[0].offset, after

@@ -102,12 +102,13 @@ class Confirmed:
     """An idempotent producer that says of each lot of records when Kafka has them, whatever else it has in hand."""
 
     def __init__(self, settings: Settings, name: str) -> None:
+        self._name, self._timeout = name, settings.transaction_timeout
         self._producer = Producer({**producer_config(settings), "enable.idempotence": True})
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
 
     async def write(self, records: Sequence[Written]) -> None:
-        """Return when every in-sync replica has all of them. Raises KafkaException."""
+        """Return when every in-sync replica has all of them. Raises KafkaException or TimeoutError."""
         if not self._thread.is_alive():
             self._thread.start()
         lot = Lot(len(records))
@@ -116,7 +117,10 @@ class Confirmed:
                 self._producer, each.topic, each.value, each.key,
                 headers=each.headers, timestamp=each.at, on_delivery=lot.heard,
             )  # fmt: skip
-        await lot.all_there
+        try:
+            await asyncio.wait_for(lot.all_there, self._timeout)
+        except TimeoutError:
+            raise TimeoutError(f"{self._name} not written in {self._timeout} s") from None
 
     async def close(self) -> None:
         """Stop the thread; what nobody waits for any more is left."""

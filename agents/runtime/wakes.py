@@ -64,11 +64,6 @@ class Waker:
             now = self._clock.now()
         except ClockNotSetError:
             return
-        earliest = lane.index.earliest()
-        if earliest is None or earliest > now:
-            lane.index.look_ahead(now, lane.due_of)
-            lane.fired_to = now
-            return
         taken, all_taken = lane.index.take(now, self.window.most - lane.out, lane.due_of)
         for due, key in taken:
             self._write(lane, key, due)

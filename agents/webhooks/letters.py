@@ -1,17 +1,15 @@
 """Records a subscriber was not given: kept with their reason, and called again when somebody asks for it."""
 
-import asyncio
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from agents.dead_letters import TIMEOUT_S, DeadLetter, read
 from agents.runtime.envelope import DEAD, dead_letter_headers
 from agents.runtime.ports import Received
-from agents.runtime.producers import OnError, client_config, idempotent
+from agents.runtime.producers import Confirmed, Written, client_config
 from agents.settings import Settings
 from agents.webhooks.subscriptions import Subscription
 from schemas.topics import WEBHOOK_UNDELIVERED
@@ -23,24 +21,18 @@ class KafkaLetters:
     """Writes to the topic of what was not delivered."""
 
     def __init__(self, settings: Settings) -> None:
-        self._errors, self._timeout = OnError(), settings.transaction_timeout
-        self._producer = idempotent(settings, self._errors)
-        self._prefix = settings.group_prefix
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="flush-webhooks")
+        self._letters, self._prefix = Confirmed(settings, "letters-webhooks"), settings.group_prefix
 
     async def keep(self, record: Received, subscription: Subscription, error: str, reason: str) -> None:
         """Raise KafkaException or TimeoutError where Kafka has not got it."""
         now = time.time_ns() // 1_000_000
         headers = dead_letter_headers(record, group_of(self._prefix, subscription.name), error, reason, now)
         headers.append((SUBSCRIPTION, subscription.name.encode()))
-        self._producer.produce(
-            WEBHOOK_UNDELIVERED, record.value, record.key, headers=headers, timestamp=record.timestamp
-        )
-        left = await asyncio.get_running_loop().run_in_executor(self._thread, self._producer.flush, self._timeout)
-        if self._errors.first is not None:
-            raise KafkaException(self._errors.first)
-        if left:
-            raise TimeoutError(f"{left} records not put aside in {self._timeout} s")
+        await self._letters.write([Written(WEBHOOK_UNDELIVERED, record.key, record.value, headers, record.timestamp)])
+
+    async def close(self) -> None:
+        """Once, when nothing is put aside any more."""
+        await self._letters.close()
 
 
 def group_of(prefix: str, name: str) -> str:

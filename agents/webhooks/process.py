@@ -81,6 +81,7 @@ async def serve(settings: WebhookSettings, found: tuple[Subscriber, ...]) -> Exi
         code = Exit.NOT_DURABLE
     finally:
         await caller.close()
+        await letters.close()
         await endpoints.stop()
     return code
 

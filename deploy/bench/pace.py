@@ -16,7 +16,6 @@ from agents.gateway.records import Identity, complaint
 from agents.runtime.envelope import Stamp
 from agents.settings import Settings
 from deploy.bench.lab import BenchError
-from schemas.base import Record
 from schemas.codec import encode
 from schemas.commands import Register
 from schemas.intake import Submitted
@@ -90,6 +89,15 @@ class Http:
             return str(json.decode(found)["case"])
 
 
+class Ready(NamedTuple):
+    """A record to be written under `key` of `topic`; its `instants` are fields that say when it was sent, UTC ms."""
+
+    topic: str
+    key: str
+    record: Submitted | Register
+    instants: tuple[str, ...]
+
+
 class Log:
     """The records the gateway would write, by a producer with its settings."""
 
@@ -111,22 +119,24 @@ class Log:
         if self._errors:
             raise BenchError(f"not everything was written: {self._errors[0]}")
 
-    def prepare(self, key: str, body: dict[str, Any]) -> Submitted:
+    def prepare(self, key: str, body: dict[str, Any]) -> Ready:
+        submitted = self._submitted(key, body)
+        return Ready(INTAKE_SUBMITTED, submitted.citizen, submitted, ("at", "received_at"))
+
+    async def send(self, prepared: Ready) -> str:
+        now, subject = round(time.time() * 1000), prepared.key.encode()
+        record = replace(prepared.record, **dict.fromkeys(prepared.instants, now))
+        headers = self._stamp(record, f"submitted-{record.case}".encode(), subject, now, None)
+        self._producer.produce(
+            prepared.topic, encode(record), subject, headers=headers, timestamp=now, on_delivery=self._report
+        )
+        return record.case
+
+    def _submitted(self, key: str, body: dict[str, Any]) -> Submitted:
         submitted, faults = complaint(body, key, round(time.time() * 1000), self._identity)
         if submitted is None:
             raise BenchError(f"the gateway would not take the body: {faults}")
         return submitted
-
-    async def send(self, prepared: Submitted) -> str:
-        now = round(time.time() * 1000)
-        submitted = replace(prepared, at=now, received_at=now)
-        self._write(INTAKE_SUBMITTED, submitted, submitted.citizen, submitted.case, now)
-        return submitted.case
-
-    def _write(self, topic: str, record: Record, key: str, case: str, at: int) -> None:
-        subject = key.encode()
-        headers = self._stamp(record, f"submitted-{case}".encode(), subject, at, None)
-        self._producer.produce(topic, encode(record), subject, headers=headers, timestamp=at, on_delivery=self._report)
 
     def _report(self, error: Any, message: Any) -> None:  # noqa: ARG002 - what is written is for those who note places
         if error is not None:
@@ -145,16 +155,11 @@ class Registrations(Log):
         self.partitions: dict[str, int] = {}
         """Case -> the partition its command is in."""
 
-    def prepare(self, key: str, body: dict[str, Any]) -> Any:
-        submitted = super().prepare(key, body)
+    def prepare(self, key: str, body: dict[str, Any]) -> Ready:
+        submitted = self._submitted(key, body)
         outputs = INTAKE.step(None, submitted, Origin(INTAKE_SUBMITTED, 0, 0, submitted.at)).outputs
         [command] = [output.value for output in outputs if isinstance(output.value, Register)]
-        return command
-
-    async def send(self, prepared: Register) -> str:  # type: ignore[override]  # it sends what it prepared
-        now = round(time.time() * 1000)
-        self._write(CASE_COMMANDS, replace(prepared, at=now), prepared.case, prepared.case, now)
-        return prepared.case
+        return Ready(CASE_COMMANDS, command.case, command, ("at",))
 
     def _report(self, error: Any, message: Any) -> None:
         super()._report(error, message)

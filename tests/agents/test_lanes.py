@@ -211,27 +211,31 @@ async def rested(settings: Settings, *counts: int, wakes: int = 0) -> Slow:
 LONG_S = 600.0
 
 
+@pytest.fixture
+def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever rests does so for longer than a test waits."""
+    monkeypatch.setattr(lanes, "LONGEST_REST_S", LONG_S)
+    monkeypatch.setattr(lanes, "REST", LONG_S / Slow.TOOK_S)
+
+
 async def test_a_lane_rests_as_long_as_its_last_transaction_took() -> None:
     log = await rested(ALL_DEAD, 3, 3, 3)
     assert log.begun[2] - log.begun[1] >= (lanes.REST - 1) * Slow.TOOK_S, "it was begun while that before was committed"
 
 
-async def test_it_does_not_rest_while_a_full_slice_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "LONGEST_REST_S", LONG_S)
-    monkeypatch.setattr(lanes, "REST", LONG_S / Slow.TOOK_S)
+@pytest.mark.usefixtures("long_rests")
+async def test_it_does_not_rest_while_a_full_slice_waits() -> None:
     full = Settings(dead_letter_share=1.0, slice_records=5, commit_gap_ms=int(LONG_S * 1000))
     assert (await rested(full, 5, 5, 5)).positions == [5, 10, 15]
 
 
-async def test_nor_while_wakes_are_out_for_only_their_folding_brings_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "LONGEST_REST_S", LONG_S)
-    monkeypatch.setattr(lanes, "REST", LONG_S / Slow.TOOK_S)
+@pytest.mark.usefixtures("long_rests")
+async def test_nor_while_wakes_are_out_for_only_their_folding_brings_the_next() -> None:
     assert (await rested(ALL_DEAD, 3, 3, 3, wakes=7)).positions == [3, 6, 9]
 
 
-async def test_a_lane_that_is_given_away_does_not_rest_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "LONGEST_REST_S", LONG_S)
-    monkeypatch.setattr(lanes, "REST", LONG_S / Slow.TOOK_S)
+@pytest.mark.usefixtures("long_rests")
+async def test_a_lane_that_is_given_away_does_not_rest_to_the_end() -> None:
     log = Slow()
     lane = lane_over({}, log)
     lane.submit(Slice(0, 1))
@@ -263,12 +267,12 @@ class Told(Slice):
         ]
 
 
-class Kept(Log):
-    """What is committed of states; a transaction is begun only when that before it has ended."""
+class OneByOne(Log):
+    """A transaction is begun only when that before it has ended; one of them fails, where told so."""
 
-    def __init__(self, store: dict[bytes, bytes], fails_at: int | None = None) -> None:
+    def __init__(self, fails_at: int | None = None) -> None:
         super().__init__([])
-        self.store, self.open, self.begun, self._fails_at = store, False, 0, fails_at
+        self.open, self.begun, self._fails_at = False, 0, fails_at
 
     def begin(self, _outputs: list[Any], *more: Any) -> None:
         assert not self.open
@@ -287,7 +291,7 @@ class Kept(Log):
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=4), min_size=1, max_size=8))
 async def test_a_batch_is_folded_on_what_the_transaction_under_way_changes(slices: list[list[str]]) -> None:
     states: dict[bytes, bytes] = {}
-    log = Kept(states)
+    log = OneByOne()
     lane = lane_over(states, log, Settings(commit_gap_ms=0, transaction_records=1), COUNTING)
     lane.wakes.out, first = 1_000, 0
     for keys in slices:
@@ -306,7 +310,7 @@ async def test_what_was_folded_on_a_transaction_that_fails_is_never_given_to_kaf
     left: list[Exit] = []
     monkeypatch.setattr(lanes, "leave", lambda code, *_, **__: left.append(code))
     states: dict[bytes, bytes] = {}
-    log = Kept(states, fails_at=1)
+    log = OneByOne(fails_at=1)
     lane = lane_over(states, log, Settings(transaction_records=1), COUNTING)
     lane.wakes.out = 1_000
     told = [Told(number, ["a"]) for number in range(4)]

@@ -66,7 +66,7 @@ async def test_slices_of_a_partition_wait_for_each_other_those_of_others_do_not(
 
 
 class Separate:
-    """Slices end one by one, when they are told to; `order` is that in which they were told."""
+    """Slices end one by one, when they are told to."""
 
     def __init__(self) -> None:
         self.ends: list[asyncio.Future[None]] = []
@@ -76,14 +76,20 @@ class Separate:
         await self.ends[-1]
 
 
-async def test_a_sender_works_on_some_slices_at_once_and_acknowledges_them_in_order() -> None:
+async def three_slices(patience: float, *, at_once: int) -> tuple[Queues, Separate, list[Event]]:
+    """Of one partition, as many in work as may be."""
     work = Separate()
-    queues = Queues("sender", ("t",), work, 5.0, at_once=2)
+    queues = Queues("sender", ("t",), work, patience, at_once=at_once)
     queues.assigned(1)
     events = [Event(0, 9), Event(0, 19), Event(0, 29)]
     for event in events:
         queues.submit(event)
-    await auntil(lambda: len(work.ends) == 2)
+    await auntil(lambda: len(work.ends) == at_once)
+    return queues, work, events
+
+
+async def test_a_sender_works_on_some_slices_at_once_and_acknowledges_them_in_order() -> None:
+    queues, work, events = await three_slices(5.0, at_once=2)
     work.ends[1].set_result(None)
     await asyncio.sleep(0)
     [(_, queue)] = queues.items()
@@ -98,13 +104,7 @@ async def test_a_sender_works_on_some_slices_at_once_and_acknowledges_them_in_or
 
 
 async def test_of_some_slices_at_once_none_that_follows_an_unfinished_one_is_acknowledged_at_the_end() -> None:
-    work = Separate()
-    queues = Queues("sender", ("t",), work, 0.05, at_once=3)
-    queues.assigned(1)
-    events = [Event(0, 9), Event(0, 19), Event(0, 29)]
-    for event in events:
-        queues.submit(event)
-    await auntil(lambda: len(work.ends) == 3)
+    queues, work, events = await three_slices(0.05, at_once=3)
     work.ends[0].set_result(None)
     work.ends[2].set_result(None)
     await queues.close()
