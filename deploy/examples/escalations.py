@@ -126,6 +126,7 @@ def main() -> None:
     )
     letters = KafkaProducer(bootstrap_servers=servers, acks="all")
     desk = Desk(given.database, given.department)
+    log.info("reading %s as group %s", given.topic, given.group)
     try:
         run(consumer, letters, given.dead or f"{given.group}.dead", desk, stop)
     finally:

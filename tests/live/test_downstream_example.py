@@ -63,6 +63,13 @@ class Department:
     def database(self) -> Path:
         return self._folder / "desk.sqlite"
 
+    def stop(self) -> int:
+        """SIGTERM to the last that was started, once it listens to it; its exit code."""
+        reads = f"reading {self.topic} as group {self.group}"
+        until(lambda: self.log().count(reads) == len(self._running), 40, what="it reads")
+        self._running[-1].terminate()
+        return self._running[-1].wait(20)
+
     def log(self) -> str:
         return (self._folder / "log").read_text()
 
@@ -96,17 +103,15 @@ def test_each_escalation_is_taken_once_over_repeats_poison_kill_and_restart(depa
     first.kill()
     first.wait(10)
 
-    second = department.start()
+    department.start()
     until(lambda: len(department.taken()) == COUNT, 40, what="all are taken")
     until(lambda: sum(ends(department.bootstrap, department.dead).values()) >= 3, 20, what="the broken ones are aside")
-    second.terminate()
-    assert second.wait(20) == 0, department.log()
+    assert department.stop() == 0, department.log()
 
     department.raise_(COUNT // 2, COUNT)  # half of them new
-    third = department.start()
+    department.start()
     until(lambda: len(department.taken()) == COUNT + COUNT // 2, 40, what="the new ones are taken")
-    third.terminate()
-    assert third.wait(20) == 0, department.log()
+    assert department.stop() == 0, department.log()
 
     assert department.taken() == [f"{number:018d}" for number in range(COUNT + COUNT // 2)]
     aside = {dict(each.headers())["x-error"]: each.value() for each in records(department.bootstrap, department.dead)}
@@ -127,8 +132,7 @@ def test_what_an_aborted_transaction_wrote_is_never_taken(department: Department
     writer.flush(20)
     writer.abort_transaction(20)
     department.raise_(0, 10)
-    process = department.start()
+    department.start()
     until(lambda: len(department.taken()) >= 10, 40, what="the committed ones are taken")
-    process.terminate()
-    assert process.wait(20) == 0
+    assert department.stop() == 0, department.log()
     assert EXAMPLE.case not in department.taken()
