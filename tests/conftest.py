@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from deploy.local.kafka import KafkaCluster
 from deploy.local.redis import RedisServer
+from tests.scratch import use_scratch
 
 # laws hold on a busy machine too: how long an example takes is not one of them
 settings.register_profile("nivaran", deadline=None)
@@ -24,6 +25,7 @@ WITHOUT_THOROUGH = {"not live and not thorough", "live"}
 def pytest_configure() -> None:
     # a shell starts background jobs with Ctrl-C ignored, and what they start inherits that: the tests of Ctrl-C need it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    use_scratch()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

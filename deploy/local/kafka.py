@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 import socket
 import subprocess
 import time
-import uuid
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -26,6 +23,7 @@ from deploy.local.missed import controller_alone, died, let_be_missed
 from deploy.local.paths import HOME_SETTING
 from deploy.local.ports import KAFKA_PORTS, LOOPBACK, PortLease
 from deploy.local.process import ServerProcess, stop_all
+from deploy.local.storage import FEATURES, format_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -106,6 +104,7 @@ class KafkaCluster:
         if brokers not in BROKER_COUNTS:
             raise LocalError(f"brokers: {brokers} is not possible, choose 1 or 3 (two cannot keep a majority)")
         java, jars = find_java(), ensure_jars(tell=tell)
+        self._formatted = jars / FEATURES
         start = from_kept(None if record else kept_start(java, jars, _record, tell))
         self.folder = folder.resolve()
         self.keep = keep
@@ -219,13 +218,15 @@ class KafkaCluster:
             raise storage_fault(error, self.folder, HOME_SETTING) or error from error
 
     def _format(self) -> None:
-        """Give unformatted storage the cluster's id; storage formatted before keeps its own."""
-        identity = next(filter(None, (_cluster_id(node.data) for node in self.nodes)), None) or _new_cluster_id()
-        bare = [node for node in self.nodes if _cluster_id(node.data) is None]
-        with ThreadPoolExecutor(len(self.nodes)) as pool:
-            list(pool.map(lambda node: self._format_node(node, identity), bare))
+        data = {node.node_id: node.data for node in self.nodes}
+        try:
+            format_storage(data, self._formatted, self._format_node)
+        except OSError as error:
+            raise storage_fault(error, self.folder, HOME_SETTING) or error from error
 
-    def _format_node(self, node: KafkaNode, cluster_id: str) -> None:
+    def _format_node(self, node_id: int, cluster_id: str) -> None:
+        """Run Kafka's own tool."""
+        node = self.nodes[node_id - 1]
         arguments = ("format", "--cluster-id", cluster_id, "--config", str(node.folder / _BOTH))
         command = self._java(_FORMAT_HEAP_MB, ("kafka.tools.StorageTool", *arguments, "--ignore-formatted"))
         try:
@@ -243,19 +244,6 @@ def _record(kept: Path) -> None:
     with KafkaCluster(kept.parent / "kafka", record=kept) as kafka:
         exercise(kafka.bootstrap)
         kafka.nodes[0].stop(_RECORD_S)
-
-
-def _new_cluster_id() -> str:
-    """Kafka's text form of an id: 16 bytes in URL-safe base64; a first byte of 1 keeps a dash from the front."""
-    return base64.urlsafe_b64encode(b"\x01" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
-
-
-def _cluster_id(data: Path) -> str | None:
-    try:
-        lines = (data / "meta.properties").read_text().splitlines()
-    except FileNotFoundError:
-        return None
-    return next((line.partition("=")[2] for line in lines if line.startswith("cluster.id=")), None)
 
 
 def brokers_seen(port: int) -> int:

@@ -27,7 +27,7 @@ from streams.topology import STAGES
 
 ROLES: Final = {"intake": 1, "case": 1, "sla": 1}
 """Those whose outputs are compared: nobody is texted in this system, and the board only shows."""
-PARTITIONS: Final = 4
+PARTITIONS: Final = 2
 STEP_S: Final = 600.0
 """A step of one month takes seconds; a machine that needs this long for it does not progress."""
 READ: Final[dict[str, Callable[[bytes], Record]]] = {
