@@ -1,9 +1,9 @@
 """Which role runs what: the one place where stages, sinks and senders meet the runtime."""
 
-from agents.board import make_board
+from agents.clock import Clock
+from agents.runtime.ports import Sender, Sink
 from agents.runtime.worker import Role, Worker
-from agents.settings import Settings
-from agents.sms.sender import make_sender
+from agents.settings import Settings, load
 from streams.case.stage import CASE
 from streams.cluster.stage import CLUSTER
 from streams.intake.stage import INTAKE
@@ -16,13 +16,30 @@ from streams.sms.stage import SMS
 from streams.sms.turns import TURNS
 from streams.topology import EFFECTS
 
+
+# whoever calls or shows has a client of its own, a quarter of what a worker's start costs: only its role loads it
+def _sender(settings: Settings, clock: Clock) -> Sender:  # noqa: ARG001 - its own settings hold those and more
+    """What calls the SMS gateway; raises SettingsError or KeyFormatError."""
+    from agents.sms.sender import SmsSender  # noqa: PLC0415
+    from agents.sms.settings import SmsSettings  # noqa: PLC0415
+
+    return SmsSender(load(SmsSettings), clock)
+
+
+def _board(settings: Settings, clock: Clock) -> Sink:  # noqa: ARG001 - facts bring their own time
+    """What writes the read model."""
+    from agents.board import Board  # noqa: PLC0415
+
+    return Board(settings)
+
+
 ROLES: dict[str, Role] = {
     "intake": Role(stages=(INTAKE, CLUSTER)),
     "case": Role(stages=(CASE,)),
     "sla": Role(stages=(SLA,)),
-    "sms": Role(stages=(SMS, TURNS), senders=(make_sender,)),
+    "sms": Role(stages=(SMS, TURNS), senders=(_sender,)),
     "officers": Role(stages=(CONDUCT, OFFICES, OFFICERS)),
-    "board": Role(sinks=(make_board,)),
+    "board": Role(sinks=(_board,)),
 }
 
 

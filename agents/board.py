@@ -9,7 +9,6 @@ from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from agents.clock import Clock
 from agents.readmodel.folding import TOPICS
 from agents.readmodel.keys import PREFIX
 from agents.readmodel.model import ANSWER_S, ReadModel, ViewLostError
@@ -100,8 +99,3 @@ class Board:
             await self.open()
             self._repairs += 1
             log.warning("the read model is made anew")
-
-
-def make_board(settings: Settings, clock: Clock) -> Board:  # noqa: ARG001 - the port's signature; facts bring their own time
-    """The board as a worker role asks for it."""
-    return Board(settings)

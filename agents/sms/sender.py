@@ -9,8 +9,6 @@ from redis.asyncio import Redis
 
 from agents.clock import Clock
 from agents.contact import Contacts, SealError
-from agents.runtime.ports import Sender
-from agents.settings import Settings, load
 from agents.sms.breaker import Breaker
 from agents.sms.formats import FORMATS, gateway_of
 from agents.sms.gateway import Answer, Gateway, Message
@@ -161,8 +159,3 @@ class SmsSender:
 def _may_arrive_twice(system: str) -> bool:
     profile = profiles().get(system)
     return profile is not None and profile.sms.resend_without_key
-
-
-def make_sender(settings: Settings, clock: Clock) -> Sender:  # noqa: ARG001 - its own settings hold those and more
-    """The sender as a worker role asks for it; raises SettingsError or KeyFormatError."""
-    return SmsSender(load(SmsSettings), clock)
