@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -183,7 +183,8 @@ def _pinned(fleet: Fleet) -> Iterator[None]:
 def _pin(pid: int, core: int) -> None:
     """With all its threads, and those to come."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), {core})
+        with suppress(ProcessLookupError):  # ended since it was listed
+            os.sched_setaffinity(int(thread.name), {core})
 
 
 def _pids(fleet: Fleet) -> dict[str, int]:
