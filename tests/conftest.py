@@ -19,7 +19,7 @@ settings.load_profile("nivaran")
 pytest_plugins = ["pytester", "tests.side_by_side"]
 LIVE_FIXTURES = {"kafka", "redis_url"}
 WITHOUT_THOROUGH = {"not live and not thorough", "live"}
-"""Of the Makefile: runs that leave all thorough tests out."""
+"""Runs that leave all thorough tests out: that of `make check`, and the live tests by themselves."""
 
 
 def pytest_configure() -> None:

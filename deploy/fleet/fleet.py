@@ -17,7 +17,7 @@ from agents.kafka_admin import connected, specs
 from agents.runtime.producers import give
 from deploy.fleet.service import FleetError, Service, end_all
 from deploy.fleet.settle import NotAnsweredError, ends, positions, unsettled
-from deploy.local.kafka import KafkaCluster
+from deploy.local.kafka import HEAP_MB, KafkaCluster
 from deploy.local.ports import PortLease
 from deploy.local.redis import RedisServer
 from schemas.base import Wake
@@ -30,7 +30,6 @@ START_S: Final = 180.0
 SETTLE_S: Final = 180.0
 LOOK_S: Final = 0.02
 SUPERVISE_S: Final = 0.2
-HEAP_MB: Final = 256
 PARTITIONS_A_MB: Final = 8
 """Of the broker's heap, beyond HEAP_MB: with 4,800 partitions in 256 MB it does nothing but collect garbage."""
 Message = tuple[str, str, bytes, int]

@@ -34,6 +34,8 @@ START_TIMEOUT_S = 90.0
 _STOP_TIMEOUT_S = 20.0
 _RECORD_S = 120.0
 """A quiet machine needs 5 s to write what a start loaded."""
+HEAP_MB = 256
+"""Of a broker, for some hundred partitions."""
 _FORMAT_HEAP_MB = 128
 _CONTROLLER_HEAP_MB = 128
 _BOTH, _ALONE = "server.properties", "controller.properties"
@@ -92,7 +94,7 @@ class KafkaCluster:
         folder: Path,
         *,
         brokers: int = 1,
-        heap_mb: int = 256,
+        heap_mb: int = HEAP_MB,
         lasting: bool = False,
         settings: Mapping[str, str] | None = None,
         keep: bool = False,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import shutil
 import tempfile
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,30 +27,27 @@ def format_storage(data: Mapping[int, Path], kept: Path, tool: Callable[[int, st
     `tool` formats that of one node for a cluster's id; its features are then in the file `kept`, for later calls.
     Raises what it raises, and OSError.
     """
-    cluster_id = next(filter(None, map(_cluster_id, data.values())), None) or _new_id()
-    bare = [node_id for node_id in data if _cluster_id(data[node_id]) is None]
+    ids = {node_id: _cluster_id(folder) for node_id, folder in data.items()}
+    cluster_id = next(filter(None, ids.values()), None) or _new_id()
+    bare = [node_id for node_id, known in ids.items() if known is None]
+    features = kept
     if bare and not kept.exists():
         first, *bare = bare
         tool(first, cluster_id)
-        _keep(data[first] / FEATURES, kept)
-    if not kept.exists():  # the folder takes no write: it is only a matter of speed
-        with ThreadPoolExecutor(len(data)) as pool:
-            list(pool.map(lambda node_id: tool(node_id, cluster_id), bare))
-        return
-    features = kept.read_bytes()
+        features = data[first] / FEATURES
+        _keep(features, kept)
     for node_id in bare:
         data[node_id].mkdir(parents=True, exist_ok=True)
-        (data[node_id] / FEATURES).write_bytes(features)
+        shutil.copyfile(features, data[node_id] / FEATURES)
         names = {"cluster.id": cluster_id, "directory.id": _new_id(), "node.id": node_id, "version": 1}
         # last: by it storage is taken for formatted
         (data[node_id] / _NAMES).write_text("".join(f"{name}={value}\n" for name, value in names.items()))
 
 
-def _keep(written: Path, kept: Path) -> None:
+def _keep(features: Path, kept: Path) -> None:
+    # a folder that takes no write is only a matter of speed
     with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
-        made = Path(scratch, kept.name)
-        made.write_bytes(written.read_bytes())
-        made.replace(kept)
+        shutil.copyfile(features, Path(scratch, kept.name)).replace(kept)
 
 
 def _new_id() -> str:

@@ -62,11 +62,14 @@ def test_what_is_formatted_keeps_its_id_and_gives_it_to_the_others(tmp_path: Pat
     format_storage(data, kept, refuse)
 
 
-def test_where_nothing_can_be_kept_the_tool_formats_all(tmp_path: Path) -> None:
-    data = folders(tmp_path / "cluster")
-    format_storage(data, tmp_path / "no such folder" / FEATURES, tool(data, asked := []))
-    assert sorted(asked) == [1, 2, 3]
-    assert {names(each)["cluster.id"] for each in data.values()} == {names(data[1])["cluster.id"]}
+def test_where_nothing_can_be_kept_the_tool_formats_the_first_of_each_cluster(tmp_path: Path) -> None:
+    kept = tmp_path / "no such folder" / FEATURES
+    for name in ("first", "later"):
+        data = folders(tmp_path / name)
+        format_storage(data, kept, tool(data, asked := []))
+        assert asked == [1]
+        assert {names(each)["cluster.id"] for each in data.values()} == {names(data[1])["cluster.id"]}
+        assert {(each / FEATURES).read_bytes() for each in data.values()} == {b"features"}
 
 
 def test_what_the_tool_says_is_heard_and_nothing_is_kept(tmp_path: Path) -> None:
