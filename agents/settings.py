@@ -65,9 +65,9 @@ class Settings(Struct, frozen=True):
     transaction_records: Annotated[int, Meta(ge=1)] = 4000
     """Most records folded into one transaction."""
     commit_gap_ms: Annotated[int, Meta(ge=0)] = 0
-    """Least time between the beginnings of two small transactions of a lane.
+    """Least time between the beginnings of two small transactions of a stage.
 
-    A lane rests as long as its last one took in any case: where a core or a broker has too much to do, there are fewer
+    It rests as long as its last one took in any case: where a core or a broker has too much to do, there are fewer
     of them, and fuller.
     """
     wake_bound: Annotated[int, Meta(ge=1)] = 1000
@@ -78,7 +78,7 @@ class Settings(Struct, frozen=True):
     About so long, and a transaction, does a record wait that comes in a storm of deadlines.
     """
     fetch_wait_ms: Annotated[int, Meta(ge=1, le=5000)] = 20
-    """How long a broker may hold a fetch for which there is nothing yet.
+    """How long a broker may hold a fetch for which there is less than `fetch_least_bytes`, while there is something to do.
 
     Kafka's client has one fetch per broker in flight, and one sent while a partition was being consumed leaves that
     partition out until it returns: on a quiet topic this is the longest wait of a record before each worker.

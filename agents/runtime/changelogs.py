@@ -15,6 +15,8 @@ from agents.settings import Settings
 
 T = TypeVar("T")
 RETRY_S = 0.2
+SEEN_S = 0.05
+"""A broker hears of a new topic some milliseconds after it has been made, a busy one some hundred."""
 COMING = frozenset({
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -117,6 +119,7 @@ def _check_new(admin: AdminClient, settings: Settings, changelog: Changelog, gro
 
 
 def _make(missing: Sequence[Changelog], admin: AdminClient, settings: Settings) -> None:
+    """Raises KafkaException, and TimeoutError when they cannot be seen: who joins then is given nothing to fold on."""
     if not missing:
         return
     new = [NewTopic(each.name, each.partitions, settings.replication, config=CHANGELOG) for each in missing]
@@ -126,3 +129,13 @@ def _make(missing: Sequence[Changelog], admin: AdminClient, settings: Settings) 
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
+    deadline = time.monotonic() + settings.start_timeout
+    while not all(_seen(admin, each, settings.start_timeout) for each in missing):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"changelogs are made and cannot be seen: {[each.name for each in missing]}")
+        time.sleep(SEEN_S)
+
+
+def _seen(admin: AdminClient, changelog: Changelog, timeout: float) -> bool:
+    found = admin.list_topics(changelog.name, timeout=timeout).topics[changelog.name].partitions
+    return len(found) == changelog.partitions and all(each.leader >= 0 for each in found.values())

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from agents.runtime.changelogs import Changelog, prepare, when_there
 from agents.runtime.exits import Exit, NotReadyError
-from agents.runtime.producers import client_config, group_metadata
+from agents.runtime.producers import client_config
+from agents.runtime.transactions import group_metadata
 from agents.settings import Settings, SettingsError
 
 NEEDS_A_HAND = frozenset({

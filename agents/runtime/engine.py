@@ -145,6 +145,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "topic_partitions": settings.partitions,
         "topic_replication_factor": settings.replication,
         "topic_disable_leader": True,
+        "topic_allow_declare": False,  # `changelogs.py` makes them
         "table_standby_replicas": 0,
         "consumer_auto_offset_reset": "earliest",
         "consumer_group_instance_id": settings.instance or None,

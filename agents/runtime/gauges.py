@@ -52,8 +52,8 @@ class Gauges:
         metrics.partitions.labels(name).set(len(lanes))
         metrics.states.labels(name).set(len(runner.store))
         metrics.pending.labels(name).set(sum(lane.wakes.out for lane in lanes))
-        metrics.awaiting.labels(name).set(sum(lane.transactions.awaiting for lane in lanes))
-        metrics.commit_age.labels(name).set(max((lane.open_s for lane in lanes), default=0))
+        metrics.awaiting.labels(name).set(runner.lanes.awaiting)
+        metrics.commit_age.labels(name).set(runner.lanes.open_s)
         try:
             now = self._clock.now()
         except ClockNotSetError:

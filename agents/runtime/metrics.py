@@ -79,7 +79,7 @@ class PartMeter:
 
 
 class StageMeter:
-    """Counts the committed batches of one stage."""
+    """Counts the committed transactions of one stage."""
 
     def __init__(self, metrics: Metrics, stage: str, clock: Clock) -> None:
         self._metrics, self._stage = metrics, stage
@@ -91,19 +91,22 @@ class StageMeter:
         for error in (MALFORMED, INVALID):
             metrics.dead.labels(stage, error)
 
-    def committed(self, batch: Batch, records: Sequence[Received], fold: float, transaction: float) -> None:
-        """Take a batch made of `records`; durations in seconds."""
-        told(self._stage, batch)
-        self._outputs.inc(len(batch.outputs))
-        self._batch.observe(len(records))
-        self._fold.observe(fold)
+    def committed(
+        self, batches: Sequence[tuple[Batch, Sequence[Received]]], folding: float, transaction: float
+    ) -> None:
+        """Take the batches of one transaction, each with the records it was made of; durations in seconds."""
+        self._batch.observe(sum(len(records) for _, records in batches))
+        self._fold.observe(folding)
         self._transaction.observe(transaction)
-        for error, count in batch.dead.items():
-            self._metrics.dead.labels(self._stage, error).inc(count)
-        now = self._part.took(records, fold + transaction)
-        if now is not None:
-            for led_to, dues in batch.timers.items():
-                self._timed(led_to, dues, now)
+        for batch, records in batches:
+            told(self._stage, batch)
+            self._outputs.inc(len(batch.outputs))
+            for error, count in batch.dead.items():
+                self._metrics.dead.labels(self._stage, error).inc(count)
+            now = self._part.took(records, folding + transaction)
+            if now is not None:
+                for led_to, dues in batch.timers.items():
+                    self._timed(led_to, dues, now)
 
     def _timed(self, led_to: str, dues: Sequence[int], now: int) -> None:
         metrics, stage = self._metrics, self._stage

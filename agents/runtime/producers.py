@@ -1,24 +1,15 @@
-"""librdkafka producers: a transactional one per lane, idempotent ones for wakes and outcomes."""
+"""librdkafka producers: what all of them are told, and idempotent ones for wakes and outcomes."""
 
 import asyncio
-import struct
 import threading
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from msgspec import Struct
 
 from agents.settings import Settings
 from schemas.codec import Headers
-
-BEYOND_S = 5.0
-"""The client's own limit was seen not to hold for a commit whose coordinator had died: after this we do not wait on.
-
-The call itself goes on in its thread; only the end of the process ends it.
-"""
-
 
 ROOM_S = 0.05
 """How long a full queue is served before it is tried again."""
@@ -158,102 +149,3 @@ class Lot:
             self.all_there.set_result(None)
         else:
             self.all_there.set_exception(KafkaException(self._first))
-
-
-def group_metadata(group: str, generation: int, member: str, instance: str = "") -> bytes:
-    """Return a consumer's group membership as librdkafka serialises it.
-
-    With it a transaction of librdkafka is fenced by the membership of another client (KIP-447). The format is
-    librdkafka's own business, so it is compared with the client's own bytes at start (`checks.py`).
-    """
-    tail = b"\0" + instance.encode() + b"\0" if instance else b"\1"
-    return b"CGMDv2:" + struct.pack("=i", generation) + group.encode() + b"\0" + member.encode() + b"\0" + tail
-
-
-class Warm:
-    """Producers made ahead for the ids this worker may be given: connected, but not initialised.
-
-    Initialising would fence the present owner. A connected one is initialised in 10-50 ms, a new one in 500.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._config = producer_config(settings)
-        self._timeout_ms = int((settings.transaction_timeout + 10) * 1000)
-        self._spare: dict[str, Producer] = {}
-
-    def prepare(self, ids: Iterable[str]) -> None:
-        for transactional_id in ids:
-            if transactional_id not in self._spare:
-                self._spare[transactional_id] = producer = self._make(transactional_id)
-                producer.poll(0)
-
-    def take(self, transactional_id: str) -> Producer:
-        return self._spare.pop(transactional_id, None) or self._make(transactional_id)
-
-    def _make(self, transactional_id: str) -> Producer:
-        return Producer({
-            **self._config,
-            "transactional.id": transactional_id,
-            "transaction.timeout.ms": self._timeout_ms,
-        })  # fmt: skip
-
-
-class Transactions:
-    """The transactional producer of one lane in one generation of the group."""
-
-    def __init__(self, producer: Producer, metadata: bytes, timeout: float) -> None:
-        self._producer, self._metadata, self._timeout = producer, metadata, timeout
-        # the client's calls block; one thread, so that they stay in order
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="transaction")
-        self._last: int | None = None
-
-    async def fence(self) -> None:
-        """Abort or await whatever an earlier owner of the id has open, and lock it out.
-
-        Raises KafkaException, or TimeoutError when it is not answered.
-        """
-        await self._call(self._producer.init_transactions, self._timeout)
-
-    def begin(
-        self, outputs: Iterable[Written], changelog: str, partition: int, changes: list[tuple[bytes, bytes | None]]
-    ) -> None:
-        """Open a transaction and give it all records; does not wait."""
-        producer = self._producer
-        producer.begin_transaction()
-        produce = producer.produce
-        for each in outputs:
-            produce(each.topic, each.value, each.key, headers=each.headers, timestamp=each.at)
-        self._last = None
-        if changes:
-            for key, state in changes[:-1]:
-                produce(changelog, state, key, partition)
-            key, state = changes[-1]
-            produce(changelog, state, key, partition, on_delivery=self._delivered)
-
-    async def commit(self, topic: str, partition: int, offset: int) -> int | None:
-        """Commit with `offset` as the next to read; answer the offset of the last change in the changelog, if any.
-
-        Raises KafkaException (fenced, not answered) or TimeoutError: then nobody knows, and the process must end.
-        """
-        await self._call(self._end, [TopicPartition(topic, partition, offset)])
-        return self._last
-
-    @property
-    def awaiting(self) -> int:
-        """Records handed over that Kafka has not acknowledged."""
-        return len(self._producer)
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=False)
-
-    def _end(self, offsets: list[TopicPartition]) -> None:
-        self._producer.send_offsets_to_transaction(offsets, self._metadata, self._timeout)
-        self._producer.commit_transaction(self._timeout)
-
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            self._last = message.offset()
-
-    async def _call(self, function: Any, *args: Any) -> None:
-        answer = asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
-        await asyncio.wait_for(answer, self._timeout + BEYOND_S)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Collection, Iterator, Mapping
 from typing import Any
 
 from confluent_kafka import Producer
@@ -13,9 +13,11 @@ from agents.clock import Clock
 from agents.runtime.engine import Engine
 from agents.runtime.exits import Exit, leave
 from agents.runtime.fold import Fold
-from agents.runtime.lanes import Lane, Lanes, StageParts
+from agents.runtime.lanes import Lane, StageParts
 from agents.runtime.metrics import Metrics, StageMeter
-from agents.runtime.producers import Transactions, Warm, group_metadata
+from agents.runtime.settling import Settling
+from agents.runtime.transactions import Transactions, Warm, group_metadata
+from agents.runtime.turns import Turns
 from agents.runtime.wakes import Waker
 from agents.runtime.window import Window
 from agents.settings import Settings
@@ -42,7 +44,6 @@ class StageRunner:
     ) -> None:
         self.stage, self.restored_records = stage, 0
         self._assigned_at, self._restored_before = 0.0, 0
-        self.lanes = Lanes(stage.name)
         self._engine, self._settings, self._metrics = engine, settings, metrics
         self._group: str = engine.conf.id
         self._warm = Warm(settings)
@@ -51,23 +52,29 @@ class StageRunner:
         self._ids = [self._transactional_id(partition) for partition in range(partitions)]
         self._warming: asyncio.TimerHandle | None = None
         self._indexing: asyncio.Task[None] | None = None
-        engine.read((stage.reads,), stage.name, self.lanes.submit, acks=False)
         self.store, changelog = engine.states(stage.name, partitions, self, on_disk)
         meter = StageMeter(metrics, stage.name, clock)
         self._parts = StageParts(Fold(stage, self._group), self.store, changelog, self._waker, meter, settings)
+        self._settling = Settling(settings, self._group, stage.reads, changelog)
+        self.lanes = Turns(self._parts)
+        engine.read((stage.reads,), stage.name, self.lanes.submit, acks=False)
 
     def warm(self) -> None:
         """Connect producers for every partition this worker may be given."""
         self._warm.prepare(self._ids)
 
     async def assigned(self, partitions: set[int], generation: int) -> None:
-        """Fence every assigned partition: whatever its earlier owner has open is aborted or complete after this."""
-        known_generation, member = self._engine.consumer._thread.membership()  # noqa: SLF001 - Faust's delegate has no other way
-        metadata = group_metadata(self._group, known_generation, member, self._settings.instance)
-        await self.lanes.replace({
-            partition: Lane(self._parts, partition, self._transactions(partition, metadata), generation)
-            for partition in sorted(partitions)
-        })  # fmt: skip
+        """Take partitions over: whatever their earlier owners have open is aborted or complete after this.
+
+        Every producer is new: one of an earlier generation may be fenced without our knowing.
+        """
+        lanes = {partition: Lane(self._parts, partition, generation) for partition in sorted(partitions)}
+        await self.lanes.replace(lanes)
+        if lanes:
+            try:
+                self.lanes.fenced(await self._fenced(lanes))
+            except Exception as error:  # noqa: BLE001 - not answered, or not allowed
+                leave(Exit.NOT_FENCED, "stage %s: no transactional producers", self.stage.name, cause=error)
         self._waker.partitions = len(partitions)
         if self._warming is not None:
             self._warming.cancel()
@@ -81,6 +88,7 @@ class StageRunner:
             "stage %s: %s states as of the log after %.2f s, %s records read",
             self.stage.name, len(self.store), took, self.restored_records - self._restored_before,
         )  # fmt: skip
+        self.lanes.begin()
         lanes = list(self.lanes)
         # the states are taken here and now: from the next turn of the loop on, batches change them
         deriving = [lane.index() for lane in lanes]
@@ -99,6 +107,15 @@ class StageRunner:
         """Whether due instants are still being derived; records are folded meanwhile, nothing is woken."""
         return any(not lane.wakes.complete for lane in self.lanes)
 
+    @property
+    def without_changelog(self) -> set[int]:
+        """Partitions that were given to us without their changelog, of which who shared them out had not heard yet.
+
+        Nothing is folded of them; aiokafka would find out after five minutes.
+        """
+        given = {tp.partition for tp in self._engine.consumer.assignment() if tp.topic == self.stage.reads}
+        return given - {lane.partition for lane in self.lanes}
+
     def restored(self, records: int) -> None:
         self.restored_records += records
         self._metrics.restored.labels(self.stage.name).inc(records)
@@ -116,9 +133,16 @@ class StageRunner:
         for lane in self.lanes:
             yield TP(self.stage.reads, lane.partition), lane.done
 
-    def _transactions(self, partition: int, metadata: bytes) -> Transactions:
-        producer = self._warm.take(self._transactional_id(partition))
-        return Transactions(producer, metadata, self._settings.transaction_timeout)
+    async def _fenced(self, partitions: Collection[int]) -> Transactions:
+        """Raises KafkaException, TimeoutError."""
+        known_generation, member = self._engine.consumer._thread.membership()  # noqa: SLF001 - Faust's delegate has no other way
+        metadata = group_metadata(self._group, known_generation, member, self._settings.instance)
+        producers = [self._warm.take(self._transactional_id(partition)) for partition in partitions]
+        transactions = Transactions(producers, metadata, self._settings.transaction_timeout)
+        await transactions.fence()
+        if len(partitions) < len(self._ids):  # else no id is left under which anything could be open
+            await self._settling.until_over(partitions)
+        return transactions
 
     def _transactional_id(self, partition: int) -> str:
         return f"{self._group}-{self.stage.name}-{partition}"

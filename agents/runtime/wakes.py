@@ -25,6 +25,8 @@ class LaneWakes:
     index: DueIndex = field(default_factory=DueIndex)
     out: int = 0
     """Wakes written and not yet folded."""
+    held: bool = False
+    """More was due than could be written: it follows when some of those out are folded."""
     fired_to: int = -1
     """Everything due until this instant has been written."""
     complete: bool = True
@@ -71,6 +73,7 @@ class Waker:
             self._written.inc(len(taken))
             self._lateness.observe((now - min(taken)[0]) / SECOND)
         lane.out += len(taken)
+        lane.held = not all_taken
         if all_taken:
             lane.fired_to = now
         self._producer.poll(0)

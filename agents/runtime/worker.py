@@ -133,6 +133,8 @@ class Worker:
             return "rebalance"
         if self._engine.consumer_generation_id <= 0:
             return "assignment"
+        if any(runner.without_changelog for runner in self._stages):
+            return "changelog"
         return "due instants" if any(runner.indexing for runner in self._stages) else ""
 
     def quiesced(self) -> dict[str, Any]:
@@ -231,6 +233,7 @@ class Worker:
         while not told:
             watchdog.beat()
             self._fire()
+            await self._look_for_changelogs()
             if self._starting is not None and self._starting.done() and self._starting.exception() is not None:
                 leave(Exit.CRASH, "worker %s: Faust did not start", self.name, cause=self._starting.exception())
             if self._engine.crashed:
@@ -278,6 +281,13 @@ class Worker:
             runner.fire()
         if self._wake_errors.first is not None:
             leave(Exit.WAKE_LOST, "a wake was not written: %s", self._wake_errors.first)
+
+    async def _look_for_changelogs(self) -> None:
+        if self.waiting_for() == "changelog":
+            log.warning(
+                "worker %s: partitions came without their changelog; asking anew which topics there are", self.name
+            )
+            await self._engine.consumer.refresh()
 
     async def _assigned(self, *_: Any, **__: Any) -> None:
         for queues in self._queues:

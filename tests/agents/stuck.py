@@ -11,12 +11,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from agents.clock import WallClock
-from agents.runtime import producers
+from agents.runtime import producers, transactions
 from agents.runtime.engine import Engine
 from agents.runtime.fold import Fold
-from agents.runtime.lanes import Lane, Lanes, StageParts
+from agents.runtime.lanes import Lane, StageParts
 from agents.runtime.metrics import Metrics, StageMeter
-from agents.runtime.producers import Transactions
+from agents.runtime.stages import StageRunner
+from agents.runtime.transactions import Transactions
+from agents.runtime.turns import Turns
 from agents.runtime.wakes import Waker
 from agents.runtime.watchdog import Watchdog
 from agents.runtime.window import Window
@@ -44,17 +46,25 @@ class NeverAnswers:
         threading.Event().wait()
 
 
-def lane(limit: float) -> Lane:
+CLIENT: Any = NeverAnswers()
+STORE: Any = SimpleNamespace(part=lambda _: {})
+
+
+async def turns(limit: float) -> Turns:
+    """One lane with a slice to fold, as after an assignment, without the fencing."""
     metrics, settings, clock = Metrics(), Settings(), WallClock()
-    store: Any = SimpleNamespace(part=lambda _: {})
     waker = Waker(
         "toy", clock, producers.idempotent(settings, producers.OnError()), metrics, Window(bound=10, within=1.0)
     )
     parts = StageParts(
-        Fold(toy("t"), "g"), store, "g-toy-changelog", waker, StageMeter(metrics, "toy", clock), settings
+        Fold(toy("t"), "g"), STORE, "g-toy-changelog", waker, StageMeter(metrics, "toy", clock), settings
     )
-    client: Any = NeverAnswers()
-    return Lane(parts, 0, Transactions(client, b"", limit), generation=1)
+    found = Turns(parts)
+    await found.replace({0: Lane(parts, 0, 1)})
+    found.fenced(Transactions([CLIENT], b"", limit))
+    found.begin()
+    found.submit(event())
+    return found
 
 
 def event() -> Any:
@@ -64,20 +74,28 @@ def event() -> Any:
 
 
 async def commit() -> None:
-    lane(LIMIT_S).submit(event())
+    await turns(LIMIT_S)
     await asyncio.sleep(LONG_S)
 
 
 async def fence() -> None:
-    await Lanes("toy").replace({0: lane(LIMIT_S)})
+    settings, metrics, clock = Settings(transaction_timeout=5), Metrics(), WallClock()
+    engine: Any = SimpleNamespace(
+        conf=SimpleNamespace(id="g"),
+        states=lambda *_: (STORE, "g-toy-changelog"),
+        read=lambda *_, **__: None,
+        consumer=SimpleNamespace(_thread=SimpleNamespace(membership=lambda: (1, "m"))),
+    )
+    wakes = producers.idempotent(settings, producers.OnError())
+    runner = StageRunner(toy("t"), engine, settings, clock, metrics, wakes, 1, {})
+    runner._warm.take = lambda _: CLIENT  # type: ignore[method-assign]
+    await runner.assigned({0}, 1)
 
 
 async def drain() -> None:
-    busy, lanes = lane(LONG_S), Lanes("toy")
-    lanes._lanes[0] = busy  # as after an assignment, without the fencing
-    busy.submit(event())
+    busy = await turns(LONG_S)
     await asyncio.sleep(0)
-    engine: Any = SimpleNamespace(_drain=lanes.close, _drain_limit=LIMIT_S)
+    engine: Any = SimpleNamespace(_drain=busy.close, _drain_limit=LIMIT_S)
     await Engine.finish(engine)
 
 
@@ -101,7 +119,7 @@ WHAT: dict[str, Callable[[], Awaitable[None]]] = {
 
 
 async def main(what: str) -> None:
-    producers.BEYOND_S = LIMIT_S
+    transactions.BEYOND_S = LIMIT_S
     await WHAT[what]()
 
 

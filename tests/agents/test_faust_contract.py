@@ -112,7 +112,10 @@ RELIED_ON = {
 }
 TOUCHED = {
     # private names of theirs that stand in our code, and what has them
-    AIOKafkaConsumer: ("_coordinator", "_fetch_max_wait_ms", "_fetch_min_bytes", "_isolation_level", "_subscription"),
+    AIOKafkaConsumer: (
+        "_client", "_coordinator", "_fetch_max_wait_ms", "_fetch_min_bytes", "_fetcher", "_isolation_level",
+        "_subscription",
+    ),
     driver.AIOKafkaConsumerThread: ("_consumer", "_create_worker_consumer"),
     driver.Consumer: (
         "_acked", "_acked_index", "_add_gap", "_get_active_partitions", "_getmany", "_is_changelog_tp",
@@ -301,3 +304,9 @@ def test_the_record_that_stands_for_aiokafka_s_own_has_its_fields_in_its_order()
     theirs = [field.name for field in dataclasses.fields(ConsumerRecord)]
     assert [field.name for field in msgspec.structs.fields(transport.Fetched)] == theirs
     assert fetcher.ConsumerRecord is transport.Fetched
+
+
+def test_the_fetcher_reads_for_each_fetch_how_long_it_may_be_held() -> None:
+    source = inspect.getsource(fetcher.Fetcher._get_actions_per_node)
+    for attribute in ("_fetch_max_wait_ms", "_fetch_min_bytes"):
+        assert f"self.{attribute}" in source

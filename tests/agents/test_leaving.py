@@ -20,7 +20,7 @@ START_S = 20.0
 @pytest.mark.parametrize(
     ("what", "code", "says"),
     [
-        ("commit", Exit.NOT_DURABLE, "toy 0: a batch is not durable"),
+        ("commit", Exit.NOT_DURABLE, "stage toy: a transaction is not durable"),
         ("fence", Exit.NOT_FENCED, "stage toy: no transactional producers"),
         ("drain", Exit.NOT_DRAINED, "work in hand did not end in 0.3 s"),
         ("loop", Exit.STUCK, "the event loop has been blocked for 0 s"),

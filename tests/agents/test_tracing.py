@@ -57,7 +57,7 @@ async def submitted(spans: Spans | None, **headers: str) -> Entry:
 
 def folded(stage: Any, metrics: Metrics, records: list[Raw]) -> list[Raw]:
     batch = Fold(stage, "g")(0, records, {}.get, NOW)
-    StageMeter(metrics, stage.name, At(NOW)).committed(batch, records, 0.001, 0.002)
+    StageMeter(metrics, stage.name, At(NOW)).committed([(batch, records)], 0.001, 0.002)
     return [Raw(each.value, each.key, number, each.at, each.topic, 0, tuple(each.headers))
             for number, each in enumerate(batch.outputs)]  # fmt: skip
 
@@ -182,6 +182,6 @@ async def test_what_a_due_instant_begins_is_a_trace_of_its_own(spans: Spans, exp
     followed = fold(0, [wake], states.get, due).outputs
     assert followed
     assert {trace_id(dict(each.headers)[TRACEPARENT]) for each in followed} == {trace}
-    StageMeter(metrics, "case", At(due)).committed(registered, [wake], 0.001, 0.002)
+    StageMeter(metrics, "case", At(due)).committed([(registered, [wake])], 0.001, 0.002)
     root, below = exported.get_finished_spans()
     assert (root.name, root.parent, below.parent.span_id) == ("wake case", None, root.context.span_id)

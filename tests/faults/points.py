@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from agents.runtime.lanes import Lane
-from agents.runtime.producers import Transactions
 from agents.runtime.store import Store
+from agents.runtime.transactions import Transactions
 from agents.runtime.wakes import Waker
 from tests.live.toy import main
 

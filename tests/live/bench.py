@@ -33,7 +33,7 @@ class Bench:
         make_topics(self.bootstrap, self.topics.all, PARTITIONS)
         return self
 
-    def start(self, **environ: str) -> WorkerProcess:
+    def start(self, program: str = "tests.live.toy", **environ: str) -> WorkerProcess:
         """Start a worker; with states on disk in the first folder that no running one has."""
         taken = {worker.store_dir for worker in self.workers if worker.process.poll() is None}
         free = next(each for number in range(9) if (each := str(self.folder / f"states-{number}")) not in taken)
@@ -45,9 +45,7 @@ class Bench:
             "NIVARAN_PARTITIONS": str(PARTITIONS),
             **environ,
         }
-        worker = WorkerProcess(
-            ["tests.live.toy", self.prefix], settings, self.folder / f"worker-{len(self.workers)}.log"
-        )
+        worker = WorkerProcess([program, self.prefix], settings, self.folder / f"worker-{len(self.workers)}.log")
         self.workers.append(worker)
         return worker
 

@@ -6,6 +6,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from agents.runtime.exits import Exit
+from tests.live.audit import audit
 from tests.live.bench import PARTITIONS, Bench
 from tests.live.harness import make_topics
 from tests.waiting import until
@@ -54,6 +55,16 @@ def test_a_changelog_with_another_number_of_partitions_stops_the_start(bench: Be
     worker = bench.start()
     assert worker.wait() == Exit.NOT_SET_UP
     assert f"topic {bench.changelog} has 5 partitions and must have 4" in worker.log()
+
+
+def test_partitions_that_came_without_their_changelog_are_folded_as_soon_as_it_can_be_seen(bench: Bench) -> None:
+    bench.make_topics().add(200)
+    worker = bench.start("tests.live.late_changelog")
+    worker.wait_ready()
+    bench.settled()
+    assert "partitions came without their changelog" in worker.log()
+    assert worker.stop() == Exit.CLEAN
+    assert audit(bench.bootstrap, bench.stage, bench.group).clean
 
 
 def test_a_changelog_that_is_gone_stops_the_start_and_is_not_made_anew(folded: Bench, admin: AdminClient) -> None:

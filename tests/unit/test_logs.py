@@ -53,7 +53,7 @@ def test_a_decision_is_one_line_at_debug_bound_to_case_and_trace_without_the_per
     outputs = 0
     for stage in (INTAKE, CASE):
         batch = Fold(stage, "g")(0, incoming, {}.get, NOW)
-        StageMeter(Metrics(), stage.name, At(NOW)).committed(batch, incoming, 0.001, 0.01)
+        StageMeter(Metrics(), stage.name, At(NOW)).committed([(batch, incoming)], 0.001, 0.01)
         outputs += len(batch.outputs)
         incoming = [
             Raw(each.value, each.key, number, each.at, each.topic, 0, tuple(each.headers))

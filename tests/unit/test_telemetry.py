@@ -92,8 +92,8 @@ def test_a_committed_batch_is_counted_once_with_what_was_late_in_it() -> None:
                for n, at in enumerate((1_000, 4_000, 9_000))]  # fmt: skip
     batch = Batch(records=3, timers={"toy.reminded": [100, 60_000]})
     batch.dead["invalid"] = 2
-    StageMeter(metrics, "toy", At(60_200)).committed(batch, records, 0.00002, 0.01)
-    StageMeter(metrics, "toy", At(9_500)).committed(Batch(records=1), records[2:], 0.00002, 0.01)
+    StageMeter(metrics, "toy", At(60_200)).committed([(batch, records)], 0.00002, 0.01)
+    StageMeter(metrics, "toy", At(9_500)).committed([(Batch(records=1), records[2:])], 0.00002, 0.01)
 
     body, content_type = metrics.exposition(OPENMETRICS)
     assert content_type.startswith("application/openmetrics-text")
