@@ -78,7 +78,7 @@ class Settings(Struct, frozen=True):
     About so long, and a transaction, does a record wait that comes in a storm of deadlines.
     """
     fetch_wait_ms: Annotated[int, Meta(ge=1, le=5000)] = 20
-    """How long a broker may hold a fetch for which there is less than `fetch_least_bytes`, while there is something to do.
+    """How long a broker may hold a fetch for less than `fetch_least_bytes`, to a worker that has had something to do.
 
     Kafka's client has one fetch per broker in flight, and one sent while a partition was being consumed leaves that
     partition out until it returns: on a quiet topic this is the longest wait of a record before each worker.

@@ -18,8 +18,8 @@ ROLES: Final = {"intake": 1, "case": 1, "sla": 1, "sms": 1, "officers": 1, "boar
 STEP_MS: Final = DAY_MS
 """Of simulated time. No late news of the simulated input is told within a step of what it comes too late for."""
 PARTITIONS: Final = 1
-"""One worker of each role on two cores: each partition more is as many more markers of transactions, and no more work done
-at a time."""
+"""One worker of each role on two cores: each partition more is as many more markers of transactions, and no more work
+done at a time."""
 OWN_SETTINGS: Final = {
     # two cores for everything: few, larger transactions and fetches; nobody waits for a single record here
     "NIVARAN_COMMIT_GAP_MS": "100",
