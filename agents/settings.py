@@ -92,7 +92,7 @@ class Settings(Struct, frozen=True):
     fetch_bytes: Annotated[int, Meta(ge=65_536)] = 4_194_304
     """Most bytes of one partition in one answer of a broker."""
     in_flight: Annotated[int, Meta(ge=1)] = 24
-    """Slices of one topic handed out and not yet acknowledged; nothing more of it is fetched meanwhile."""
+    """Slices of one topic handed out and not acknowledged, or two a partition; then no more of it is fetched."""
     effect_records: Annotated[int, Meta(ge=1, le=10_000)] = 100
     """Records of one slice for a sender; a crash or rebalance repeats at most the calls of the slices in hand."""
     transaction_timeout: Annotated[float, Meta(ge=5, le=100)] = 20.0

@@ -24,7 +24,7 @@ from agents.settings import Settings
 from streams.stage import Stage
 
 log = logging.getLogger("nivaran.runtime")
-WARM_AFTER_S = 1.0
+WARM_AFTER_S = 0.3
 """Producers for the next assignment are made when this one has calmed down."""
 
 
@@ -55,13 +55,16 @@ class StageRunner:
         self.store, changelog = engine.states(stage.name, partitions, self, on_disk)
         meter = StageMeter(metrics, stage.name, clock)
         self._parts = StageParts(Fold(stage, self._group), self.store, changelog, self._waker, meter, settings)
-        self._settling = Settling(settings, self._group, stage.reads, changelog)
+        # one partition has no owner beside us
+        self._settling = Settling(settings, self._group, stage.reads, changelog) if partitions > 1 else None
         self.lanes = Turns(self._parts)
         engine.read((stage.reads,), stage.name, self.lanes.submit, acks=False)
 
     def warm(self) -> None:
-        """Connect producers for every partition this worker may be given."""
+        """Connect producers for every partition this worker may be given, and who looks after what others have open."""
         self._warm.prepare(self._ids)
+        if self._settling is not None:
+            self._settling.warm()
 
     async def assigned(self, partitions: set[int], generation: int) -> None:
         """Take partitions over: whatever their earlier owners have open is aborted or complete after this.
@@ -139,8 +142,10 @@ class StageRunner:
         metadata = group_metadata(self._group, known_generation, member, self._settings.instance)
         producers = [self._warm.take(self._transactional_id(partition)) for partition in partitions]
         transactions = Transactions(producers, metadata, self._settings.transaction_timeout)
+        if self._settling is not None:
+            await self._settling.nearly(partitions)
         await transactions.fence()
-        if len(partitions) < len(self._ids):  # else no id is left under which anything could be open
+        if self._settling is not None and len(partitions) < len(self._ids):  # else nothing is left under another id
             await self._settling.until_over(partitions)
         return transactions
 

@@ -1,7 +1,7 @@
 """Faust's transport, delivering slices: one message per run of records of a partition instead of one per record."""
 
 import asyncio
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
@@ -13,6 +13,7 @@ from msgspec import Struct
 IDLE_S = 0.02
 ROUND_S = 0.2
 FULL_S = 1.0
+SLICES_EACH = 2
 QUIET_WAIT_MS = 100
 """How long a broker may hold a fetch when the last round brought nothing; it is answered at the first record then.
 
@@ -170,7 +171,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # faust ships no types
             await self.wait_first(self._room.wait(), self.suspend_flow.wait(), timeout=FULL_S)
 
     def _full(self) -> set[str]:
-        return {topic for topic, slices in self._in_hand.items() if len(slices) >= self.app.most_in_flight}
+        """Topics of which as much is in hand as may be: two slices a partition at least, lest turns be small."""
+        full = {topic for topic, slices in self._in_hand.items() if len(slices) >= self.app.most_in_flight}
+        if not full:
+            return full
+        mine = Counter(tp.topic for tp in self.assignment())
+        return {topic for topic in full if len(self._in_hand[topic]) >= SLICES_EACH * mine[topic]}
 
     async def _getmany(self, active_partitions: set[TP], timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
         if self.app.rebalancing:

@@ -27,6 +27,7 @@ WHILE_S = 0.5
 class Before:
     """A worker that had both partitions, and wrote in one transaction under the id of the one that is others' now."""
 
+    settings: Settings
     settling: Settling
     bench: Bench
     producer: Producer
@@ -41,13 +42,13 @@ class Before:
         self.producer.produce(self.bench.changelog, b"state", b"key", MINE)
 
     def give_position(self) -> None:
-        place = TopicPartition(self.settling.reads, MINE, POSITION)
+        place = TopicPartition(self.bench.topics.reads, MINE, POSITION)
         self.producer.send_offsets_to_transaction([place], self.member.consumer_group_metadata(), ANSWER_S)
 
     def position(self) -> dict[int, int]:
-        asking = onlooker(client_config(self.settling.settings), self.settling.group)
+        asking = onlooker(client_config(self.settings), self.bench.group)
         try:
-            return committed(asking, self.settling.reads, [MINE], ANSWER_S)
+            return committed(asking, self.bench.topics.reads, [MINE], ANSWER_S)
         finally:
             asking.close()
 
@@ -65,7 +66,9 @@ def before(bench: Bench) -> Iterator[Before]:
     })  # fmt: skip
     member.subscribe([bench.topics.reads])
     until(lambda: member.poll(0.1) or member.assignment(), what="a member of the group")
-    yield Before(Settling(settings, bench.group, bench.topics.reads, bench.changelog), bench, producer, member)
+    yield Before(
+        settings, Settling(settings, bench.group, bench.topics.reads, bench.changelog), bench, producer, member
+    )
     member.close()
 
 
@@ -94,7 +97,7 @@ async def test_who_has_the_id_now_ends_it_and_nothing_of_it_is_there(before: Bef
     before.begin()
     before.producer.flush(ANSWER_S)
     waiting = await waits(before)
-    Warm(before.settling.settings).take("of-the-other").init_transactions(ANSWER_S)
+    Warm(before.settings).take("of-the-other").init_transactions(ANSWER_S)
     await asyncio.wait_for(waiting, ANSWER_S)
     assert before.position() == {}
     with pytest.raises(KafkaException, match="fenced"):
@@ -114,9 +117,10 @@ async def test_states_alone_are_waited_for_and_so_is_a_position(before: Before, 
 async def test_what_nobody_ends_is_not_waited_for_for_ever(before: Before, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "HANGING_S", 0.0)
     monkeypatch.setattr(settling, "BEYOND_S", 0.0)
-    before.settling.settings = Settings(kafka=before.bench.bootstrap, transaction_timeout=5)
+    bench = before.bench
+    impatient = Settings(kafka=bench.bootstrap, transaction_timeout=5)
     before.begin()
     before.producer.flush(ANSWER_S)
     with pytest.raises((TimeoutError, KafkaException)):
-        await before.settling.until_over([MINE])
+        await Settling(impatient, bench.group, bench.topics.reads, bench.changelog).until_over([MINE])
     before.producer.abort_transaction(ANSWER_S)
