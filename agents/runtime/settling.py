@@ -20,6 +20,8 @@ LOOK_S: Final = 0.01
 """Between two looks at what others have yet to fence."""
 MOMENT_S: Final = 0.1
 """In which a transaction that is being committed is complete in all partitions, where brokers are not in trouble."""
+AT_MOST_S: Final = 1.0
+"""For a question that only saves time."""
 
 
 class Settling:
@@ -53,7 +55,7 @@ class Settling:
         """
         deadline = time.monotonic() + MOMENT_S
         with contextlib.suppress(KafkaException, TimeoutError):
-            await aside(lambda: self._until_stable(partitions, deadline))
+            await asyncio.wait_for(aside(lambda: self._until_stable(partitions, deadline)), AT_MOST_S)
 
     async def until_over(self, partitions: Collection[int]) -> None:
         """Return when nothing is open in these partitions; raises KafkaException, TimeoutError.

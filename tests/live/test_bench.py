@@ -33,7 +33,7 @@ def measured(tmp_path: Path, *arguments: str) -> dict[str, Any]:
 
 def test_worker_and_plain_loop_write_the_same(tmp_path: Path) -> None:
     """Peers are left out: they are installed for a measurement, by hand."""
-    case = measured(tmp_path, "case", "--events", "10000", "--open", "500", "--store", "rocksdb", "--no-peers")
+    case = measured(tmp_path, "case", "--events", "4000", "--open", "500", "--store", "rocksdb", "--no-peers")
     assert case["same"]
     worker, plain, on_disk = case["runs"]
     whos = ("worker case", "plain loop", "worker case, rocksdb")
@@ -45,7 +45,7 @@ def test_worker_and_plain_loop_write_the_same(tmp_path: Path) -> None:
 
 
 def test_what_metrics_cost_is_the_difference_of_three_that_write_the_same(tmp_path: Path) -> None:
-    found = measured(tmp_path, "metrics", "--events", "10000")
+    found = measured(tmp_path, "metrics", "--events", "4000")
     assert found["same"]
     assert [run["who"] for run in found["runs"]] == ["off", "on", "scraped"]
     assert all(run["outputs"]["count"] > found["commands"] for run in found["runs"])
