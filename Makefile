@@ -53,11 +53,7 @@ real: .venv/dev  ## 276,633 real cases on live Kafka, compared with an independe
 chaos: .venv/dev  ## one long run with processes killed at moments drawn from SEED
 	@$(BIN)/python -m tests.live.chaos --seed $(SEED) $(ARGS)
 
-# libfaketime: the row of clocks that step needs it
 faults: .venv/dev  ## the whole matrix of faults, each row under load and audited (ARGS="--list", "--row disk --seed 7")
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ ! -e /usr/lib/x86_64-linux-gnu/faketime ]; then \
-		apt-get install -y -qq --no-install-recommends libfaketime >.venv/faketime.log 2>&1 || tail -n 3 .venv/faketime.log >&2; \
-	fi
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 drill: .venv/dev tools  ## every alert set off by a fault of its kind and ended by its runbook page (ARGS="--list", "--row Redis")

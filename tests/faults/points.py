@@ -1,7 +1,8 @@
 """A worker that kills itself at a named point: `python -m tests.faults.points PREFIX`.
 
 `FAULT_POINT` names the point, `FAULT_AFTER` how often it is passed before; the death is SIGKILL of the process itself,
-so that whoever started it knows by the exit code that it died there and nowhere else.
+so that whoever started it knows by the exit code that it died there and nowhere else. `FAULT_CLOCK` names the file that
+its clock goes by (`clock.py`).
 """
 
 import os
@@ -10,12 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from agents.runtime.lanes import Lane
 from agents.runtime.store import Store
 from agents.runtime.transactions import Transactions
 from agents.runtime.wakes import Waker
+from tests.faults.clock import go_by
 from tests.live.toy import main
 
 FLUSH_S = 5.0
@@ -110,6 +113,8 @@ POINTS: dict[str, Callable[[Point], None]] = {
 
 
 if __name__ == "__main__":
+    if "FAULT_CLOCK" in os.environ:
+        go_by(Path(os.environ["FAULT_CLOCK"]))
     if "FAULT_POINT" in os.environ:
         POINTS[os.environ["FAULT_POINT"]](Point(int(os.environ["FAULT_AFTER"])))
     sys.exit(main(sys.argv[1]))

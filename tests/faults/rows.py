@@ -16,7 +16,7 @@ ROWS: tuple[Row, ...] = (
     Row("workers come and go under names of their own", workers.storm, 20, workers=3, static=True),
     Row("worker kill -9, all stages of the helpline", workers.kills, 12, flow="helpline"),
     Row("rolling upgrade and back", workers.upgrade, 4, fits=workers.no_old_build),
-    Row("clock of the workers ten minutes off", workers.clock_steps, 8, fits=workers.no_faketime),
+    Row("clock of the workers ten minutes off", workers.clock_steps, 8),
     Row("poison", poison, 200),
     Row("broker kill -9, one of three", brokers.kill_one, 3, brokers=3),
     Row("broker kill -9, the controller", brokers.kill_controller, 3, brokers=3),
