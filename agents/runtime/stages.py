@@ -61,10 +61,14 @@ class StageRunner:
         engine.read((stage.reads,), stage.name, self.lanes.submit, acks=False)
 
     def warm(self) -> None:
-        """Connect producers for every partition this worker may be given, and who looks after what others have open."""
-        self._warm.prepare(self._ids)
+        """Connect before the first assignment: producers, and who looks after what others have open."""
+        self._prepare()
         if self._settling is not None:
             self._settling.warm()
+
+    def _prepare(self) -> None:
+        """Connect producers for every partition this worker may be given."""
+        self._warm.prepare(self._ids)
 
     async def assigned(self, partitions: set[int], generation: int) -> None:
         """Take partitions over: whatever their earlier owners have open is aborted or complete after this.
@@ -81,7 +85,7 @@ class StageRunner:
         self._waker.partitions = len(partitions)
         if self._warming is not None:
             self._warming.cancel()
-        self._warming = asyncio.get_running_loop().call_later(WARM_AFTER_S, self.warm)
+        self._warming = asyncio.get_running_loop().call_later(WARM_AFTER_S, self._prepare)
         self._assigned_at, self._restored_before = time.perf_counter(), self.restored_records
 
     def recovered(self) -> None:

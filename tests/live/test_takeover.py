@@ -74,6 +74,7 @@ def before(bench: Bench) -> Iterator[Before]:
 
 async def waits(before: Before) -> asyncio.Task[None]:
     """Somebody who takes the partition over meanwhile; not done with it as long as the transaction is open."""
+    before.producer.flush(ANSWER_S)
     waiting = asyncio.get_running_loop().create_task(before.settling.until_over([MINE]))
     await asyncio.wait([waiting], timeout=WHILE_S)
     assert not waiting.done(), waiting
@@ -86,7 +87,6 @@ async def test_nothing_open_is_nothing_to_wait_for(before: Before) -> None:
 
 async def test_what_is_open_is_waited_for_and_its_position_is_final_when_it_commits(before: Before) -> None:
     before.begin()
-    before.producer.flush(ANSWER_S)
     waiting = await waits(before)
     before.producer.commit_transaction(ANSWER_S)
     await asyncio.wait_for(waiting, ANSWER_S)
@@ -95,7 +95,6 @@ async def test_what_is_open_is_waited_for_and_its_position_is_final_when_it_comm
 
 async def test_who_has_the_id_now_ends_it_and_nothing_of_it_is_there(before: Before) -> None:
     before.begin()
-    before.producer.flush(ANSWER_S)
     waiting = await waits(before)
     Warm(before.settings).take("of-the-other").init_transactions(ANSWER_S)
     await asyncio.wait_for(waiting, ANSWER_S)
@@ -108,7 +107,6 @@ async def test_who_has_the_id_now_ends_it_and_nothing_of_it_is_there(before: Bef
 async def test_states_alone_are_waited_for_and_so_is_a_position(before: Before, part: Callable[..., None]) -> None:
     before.producer.begin_transaction()
     part(before)
-    before.producer.flush(ANSWER_S)
     waiting = await waits(before)
     before.producer.abort_transaction(ANSWER_S)
     await asyncio.wait_for(waiting, ANSWER_S)
