@@ -1,5 +1,6 @@
 """Fixtures every test may use: real Kafka and Redis, started once per run by the first test that asks for them."""
 
+import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ pytest_plugins = ["pytester", "tests.side_by_side"]
 LIVE_FIXTURES = {"kafka", "redis_url"}
 WITHOUT_THOROUGH = {"not live and not thorough", "live"}
 """Runs that leave all thorough tests out: that of `make check`, and the live tests by themselves."""
+MARKERS_ALONE = {"live": {"live"}, "live or thorough": {"live", "thorough"}}
+"""Runs of marked tests only, and the markers."""
 
 
 def pytest_configure() -> None:
@@ -29,8 +32,18 @@ def pytest_configure() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    asked = config.option.markexpr
     # schemathesis works out its cases when it is collected: nine seconds of every process of a run without them
-    return True if collection_path.name == "test_openapi.py" and config.option.markexpr in WITHOUT_THOROUGH else None
+    if collection_path.name == "test_openapi.py" and asked in WITHOUT_THOROUGH:
+        return True
+    # a module that never names a marker has no test of it, and all modules are much to import for each process
+    markers = MARKERS_ALONE.get(asked)
+    return True if markers and collection_path.suffix == ".py" and not markers & marked(collection_path) else None
+
+
+def marked(module: Path) -> set[str]:
+    """Markers the module's text names."""
+    return set(re.findall(r"\bmark\.(\w+)", module.read_text("utf-8")))
 
 
 @pytest.hookimpl(trylast=True)

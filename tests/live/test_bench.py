@@ -74,12 +74,12 @@ def test_a_cold_worker_restores_what_was_written(tmp_path: Path) -> None:
 
 def test_the_whole_flow_is_measured_with_cases_in_its_table_and_its_costs_can_be_reckoned_with(tmp_path: Path) -> None:
     costs = tmp_path / "costs.json"
-    asked = ("--complaints", "40", "--axis", "open", "--open", "300", "--costs", str(costs))
+    asked = ("--complaints", "20", "--axis", "open", "--open", "300", "--costs", str(costs))
     found = measured(tmp_path, "flow", *asked)
     empty, full = found["runs"]
     assert (empty["setting"]["open"], full["setting"]["open"]) == (0, 300)
     for run in (empty, full):
-        assert run["events"] > run["complaints"] >= 40
+        assert run["events"] > run["complaints"] >= 20
         assert run["windows"] > 0
         assert all(run["records"][role] > 0 for role in ("intake", "case", "sla", "sms", "officers", "board"))
     written = json.loads(costs.read_bytes())
@@ -98,8 +98,8 @@ def test_timers_fire_that_were_not_cancelled(tmp_path: Path) -> None:
 
 
 def test_cases_due_at_once_are_escalated_once_each_though_the_worker_is_killed(tmp_path: Path) -> None:
-    found = measured(tmp_path, "storm", "--due", "3000", "--kill", "1", "--intake", "50")
-    assert [(run["cases"], run["kills"]) for run in found["runs"]] == [(3000, 0), (3000, 1)]
+    found = measured(tmp_path, "storm", "--due", "1000", "--kill", "1", "--intake", "10")
+    assert [(run["cases"], run["kills"]) for run in found["runs"]] == [(1000, 0), (1000, 1)]
     for run in found["runs"]:
         assert 0 < run["first_s"] <= run["half_s"] <= run["last_s"]
         assert run["meanwhile"]["sent"] > 0
@@ -109,7 +109,7 @@ def test_cases_due_at_once_are_escalated_once_each_though_the_worker_is_killed(t
 
 def test_what_complaints_wait_while_workers_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIVARAN_SESSION_TIMEOUT", "3")
-    found = measured(tmp_path, "pauses", "--intake", "40")
+    found = measured(tmp_path, "pauses", "--intake", "15")
     assert found["session_timeout"] == 3
     pauses = {run["event"]: run for run in found["runs"]}
     assert len(pauses) == 6

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.live
 SEED = int(os.environ.get("NIVARAN_TEST_SEED", "20260307"))
 PARTS = 6
 INTAKE_KILL = "kill -9 of intake"
-COPIES = 8
+COPIES = 6
 """Of each story, with other citizens: every burst then has work for every lane. Offices cannot be copied so."""
 TOLD = {story.name: [story.again(number) for number in range(COPIES)] for story in stories() if not story.of_officers}
 STORIES = [copy for copies in TOLD.values() for copy in copies]

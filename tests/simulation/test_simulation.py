@@ -8,7 +8,7 @@ from tests.simulation.lives import story
 from tests.simulation.verdict import SCHEDULES, problems, wanted
 from tests.simulation.world import Fault, Kind, World
 
-SEEDS, MANY = 400, 5000
+SEEDS, MANY = 400, 2000
 FOUND_WITHIN = 300
 """Seeds, whatever is planted."""
 FAULTS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
