@@ -52,9 +52,9 @@ class DueIndex:
         return taken, earliest is None or earliest > now
 
     def _look_ahead(self, now: int, due_of: DueOf) -> None:
-        """Put some keys of the seconds that come next in order."""
-        left = LOOKED_AT
-        while left and self._seconds and self._seconds[0] * SECOND <= now + NEAR_MS:
+        """Put some keys of the present second and of those that come next in order."""
+        left, first, last = LOOKED_AT, _not_over(now), (now + NEAR_MS) // SECOND
+        while left and self._seconds and first <= self._seconds[0] <= last:
             looked_at, found = self._of_first_second(left, due_of)
             left -= looked_at
             for each in found:
@@ -69,7 +69,7 @@ class DueIndex:
 
     def _of_seconds_over(self, now: int, most: int, due_of: DueOf, taken: list[tuple[int, bytes]]) -> None:
         """Of seconds that are over all is due, in whatever order."""
-        while self._seconds and (self._seconds[0] + 1) * SECOND <= now + 1 and len(taken) < most:
+        while self._seconds and self._seconds[0] < _not_over(now) and len(taken) < most:
             taken += self._of_first_second(most - len(taken), due_of)[1]
 
     def _of_first_second(self, count: int, due_of: DueOf) -> tuple[int, list[tuple[int, bytes]]]:
@@ -82,3 +82,8 @@ class DueIndex:
             del self._keys[second]
         dues = ((due_of(key), key) for key in some)
         return len(some), [(due, key) for due, key in dues if due is not None and due // SECOND == second]
+
+
+def _not_over(now: int) -> int:
+    """The first second that has an instant after `now`."""
+    return (now + 1) // SECOND

@@ -161,12 +161,12 @@ def run(lab: Lab, who: str, one: Contestant, total: int, before: int = 0, standi
         raise BenchError("too few commands to measure: they are done before anybody looks; give more --events")
     bootstrap = lab.kafka.bootstrap
     wrote, stands = tally.outputs(bootstrap, lab.admin, begin), tally.states(bootstrap, lab.admin, kept)
-    whole, steady = stretch(looks, began), stretch(_second_half(looks), began)
+    whole, steady = stretch(looks, began), stretch(second_half(looks), began)
     rss = round(rss, 1)
     return Drain(who, before, whole.cpu_us, steady.cpu_us, whole.per_second, rss, wrote, stands, busy)
 
 
-def _second_half(looks: Sequence[Seen]) -> Sequence[Seen]:
+def second_half(looks: Sequence[Seen]) -> Sequence[Seen]:
     """From the first look at which half was done; at all looks, where that was the last one only."""
     late = [look for look in looks if look.done * 2 >= looks[-1].done]
     return late if len(late) > 1 else looks

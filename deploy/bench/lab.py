@@ -160,18 +160,24 @@ class Lab:
     ) -> Service:
         """The product's worker, not started yet; its group is `<prefix>-<role>`, `number` tells it from its fellows."""
         name = f"{prefix}-{number}" if number else prefix
-        folder = str(self.home / name / "states")
-        more = {"NIVARAN_INSTANCE": instance, "NIVARAN_STORE": store, "NIVARAN_STORE_DIR": folder}
-        return self._serving(name, prefix, number, more, module, "worker", role)
+        return self._serving(name, prefix, number, store, {"NIVARAN_INSTANCE": instance}, module, "worker", role)
 
-    def endpoint(self, prefix: str, *named: str) -> Service:
+    def endpoint(self, prefix: str, *named: str, store: StateStore = "memory") -> Service:
         """A module with a worker's endpoints, not started yet."""
-        return self._serving(prefix, prefix, 0, {}, *named)
+        return self._serving(prefix, prefix, 0, store, {}, *named)
 
-    def _serving(self, name: str, prefix: str, number: int, more: Mapping[str, str], *named: str) -> Service:
+    def _serving(
+        self, name: str, prefix: str, number: int, store: StateStore, more: Mapping[str, str], *named: str
+    ) -> Service:
         folder, port = self.home / name, self._lease.ports[number]
         command = (sys.executable, "-X", f"bench={folder}", "-m", *named)
-        environ = self._environ() | {"NIVARAN_GROUP_PREFIX": prefix, "NIVARAN_HTTP_PORT": str(port), **more}
+        environ = self._environ() | {
+            "NIVARAN_GROUP_PREFIX": prefix,
+            "NIVARAN_HTTP_PORT": str(port),
+            "NIVARAN_STORE": store,
+            "NIVARAN_STORE_DIR": str(folder / "states"),
+            **more,
+        }
         return Service(name, folder, command, port, environ, "/readyz")
 
     def program(self, name: str, module: str, *arguments: str, python: str = sys.executable) -> Service:

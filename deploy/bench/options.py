@@ -38,9 +38,7 @@ OPTIONS: Final[dict[str, Option]] = {
         "memory",
         "rocksdb: the worker once more with its states on disk, beside the one that has them in memory",
     ),
-    "peers": _option(
-        "--peers/--no-peers", bool, True, "The same job on Quix Streams and on stock Faust, installed for it"
-    ),
+    "peers": _option("--peers/--no-peers", bool, True, "The same job on other engines, installed for it"),
     "rates": _option("--rate rates", click.FloatRange(1, 5000), (100.0, 500.0, 1000.0, 2400.0), "Complaints a second"),
     "doors": _option("--door doors", click.Choice(get_args(Door)), ("gateway",), "How complaints come in"),
     "complaints": _option("--complaints", click.IntRange(10, 1_000_000), 3_000, "Of the helpline, in each run, about"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from deploy.bench import door, drain, flow, latency, metering, pauses, recovery, shuffle, storm, timers
+from deploy.bench import door, drain, engines, flow, latency, metering, pauses, recovery, shuffle, storm, timers
 from deploy.bench.report import Report
 from deploy.bench.reports import (
     case_report,
@@ -15,7 +15,7 @@ from deploy.bench.reports import (
     storm_report,
 )
 from deploy.bench.reports_flow import flow_report
-from deploy.bench.reports_jobs import shuffle_report, timers_report
+from deploy.bench.reports_jobs import engines_report, shuffle_report, timers_report
 
 DEFAULT: Final = "case"
 
@@ -223,6 +223,25 @@ PARTS: Final = (
         \b
         Example:
           nivaran bench timers --events 100000 --runs 1
+        """,
+    ),
+    Part(
+        "engines",
+        ("events", "store", "peers", "runs", "seed"),
+        20,
+        engines.measure,
+        engines_report,
+        """Run one short job of a helpline on a worker, a plain loop, Kafka Streams and Flink, each on one core.
+
+        A state machine for each complaint, a deadline while it is open, outputs to two topics, exactly once. A topic is
+        drained, then time moves past all deadlines at once. What each wrote is compared with a count made apart. The
+        peers need javac and mvn; `--store rocksdb` runs the worker with states on disk as well.
+
+        Exit code: 0 measured; 1 void, or a process ended or got stuck; 2 wrong usage.
+
+        \b
+        Example:
+          nivaran bench engines --store rocksdb --runs 3
         """,
     ),
 )

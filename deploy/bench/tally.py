@@ -72,12 +72,8 @@ def ends(admin: AdminClient, places: Iterable[Place]) -> dict[Place, int]:
         time.sleep(WAIT_S)
 
 
-def read(kafka: str, admin: AdminClient, begin: Mapping[Place, int]) -> Iterator[Any]:
-    """Committed records from these offsets to the end of each partition; raises KafkaException.
-
-    The end is what stands in the log now, a transaction whose end is not yet marked everywhere included: its last
-    partition may become readable after its offsets do.
-    """
+def reader(kafka: str, begin: Mapping[Place, int]) -> Consumer:
+    """Reads committed records from these offsets on, and says where a partition ends; to be closed."""
     consumer = Consumer({
         "bootstrap.servers": kafka,
         "group.id": "nivaran-bench",  # the client demands one; nothing is committed
@@ -87,6 +83,16 @@ def read(kafka: str, admin: AdminClient, begin: Mapping[Place, int]) -> Iterator
         "log_level": 2,
     })  # fmt: skip
     consumer.assign([TopicPartition(topic, partition, offset) for (topic, partition), offset in begin.items()])
+    return consumer
+
+
+def read(kafka: str, admin: AdminClient, begin: Mapping[Place, int]) -> Iterator[Any]:
+    """Committed records from these offsets to the end of each partition; raises KafkaException.
+
+    The end is what stands in the log now, a transaction whose end is not yet marked everywhere included: its last
+    partition may become readable after its offsets do.
+    """
+    consumer = reader(kafka, begin)
     try:
         last = ends(admin, begin)
         left = set(begin)

@@ -91,6 +91,20 @@ def test_no_call_looks_at_more_than_some_keys_of_what_comes_and_none_twice() -> 
     assert ([due for due, _ in taken], complete, looked) == ([at] * 10, False, count + 10)
 
 
+def test_after_a_leap_of_time_each_key_is_looked_at_once_however_few_are_taken_at_a_time() -> None:
+    dues = {b"%d" % number: number * 100 for number in range(1, 200)}
+    index, looked = index_of(dues), list[bytes]()
+
+    def due_of(key: bytes) -> int:
+        looked.append(key)
+        return dues[key]
+
+    complete = False
+    while not complete:
+        _, complete = index.take(20_000, 7, due_of)
+    assert sorted(looked) == sorted(dues)
+
+
 def test_a_deadline_that_moved_fires_at_its_new_instant_only() -> None:
     index = index_of({b"a": 1500, b"b": 1500})
     index.note(3500, b"a")

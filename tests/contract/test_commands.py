@@ -201,6 +201,7 @@ WRONG = [
     Asked("bench flow --axis height", 2, "--axis"),
     Asked("bench shuffle --runs 0", 2, "--runs"),
     Asked("bench timers --events 1", 2, "--events"),
+    Asked("bench engines --events 1", 2, "--events"),
     Asked("size", 2, "--complaints-per-day"),
     Asked("size --complaints-per-day 0", 2, "--complaints-per-day"),
     Asked("size --complaints-per-day 10 --systems up-1067", 2, "up-1076"),

@@ -97,6 +97,14 @@ def test_timers_fire_that_were_not_cancelled(tmp_path: Path) -> None:
     assert run["last_s"] > 0
 
 
+def test_the_short_job_writes_what_was_counted_apart_and_escalates_what_is_open(tmp_path: Path) -> None:
+    """Other engines are left out, as peers are."""
+    found = measured(tmp_path, "engines", "--events", "2000", "--no-peers")
+    assert [run["who"] for run in found["runs"]] == ["worker", "plain loop"]
+    assert found["escalated"] > 100
+    assert all(min(run["cpu_us"], run["per_second"], run["fire_us"], run["last_s"]) > 0 for run in found["runs"])
+
+
 def test_cases_due_at_once_are_escalated_once_each_though_the_worker_is_killed(tmp_path: Path) -> None:
     found = measured(tmp_path, "storm", "--due", "1000", "--kill", "1", "--intake", "10")
     assert [(run["cases"], run["kills"]) for run in found["runs"]] == [(1000, 0), (1000, 1)]

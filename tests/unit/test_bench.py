@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.bench import commands, mix
-from deploy.bench.jobs import auctions, shuffle
+from deploy.bench.engines import AT
+from deploy.bench.jobs import auctions, complaints, lives, shuffle
 from deploy.bench.lab import BenchError, Seen, stretch
 from deploy.bench.meter import Line, fitted, percentile
 from deploy.bench.options import OPTIONS
@@ -18,8 +20,11 @@ from deploy.bench.parts import PARTS, Part
 from deploy.bench.report import Report, Section, put
 from deploy.cli import cli
 from schemas.base import Wake
+from schemas.codec import decoder
 from streams.case.stage import CASE
+from streams.driver import Driver
 from streams.profiles.load import profile
+from streams.profiles.profile import DAY_MS
 from streams.stage import Origin
 
 REPORT = Report("case", ("about",), ("", "us"), (("worker", "1"),), ("ratio 1",))
@@ -195,3 +200,18 @@ def test_all_goes_on_after_a_part_that_fails_and_says_which(monkeypatch: pytest.
         commands.run_parts(parts, {}, page=page, as_json=False)
     assert ended.value.code == 1
     assert "- 7" in page.read_text("utf-8")
+
+
+def test_the_short_job_tells_what_was_counted_apart() -> None:
+    topics, expected = complaints.Topics.named("x"), lives.Expected()
+    driver, read = Driver(complaints.stages(topics)), decoder(complaints.Command)
+    driver.advance(AT)
+    for key, value, at in lives.records(300, AT, 7, expected):
+        driver.advance(at)
+        driver.send(topics.reads, key.decode(), read(value))
+    assert not [told for told in (each.value for each in driver.log[topics.told]) if told.kind == "escalated"]
+    driver.advance(AT + 10 * DAY_MS)
+    told = Counter((each.value.kind, each.value.case, each.value.level) for each in driver.log[topics.told])
+    assert told == expected.told
+    assert {kind for kind, _, _ in told} == {"registered", "disposed", "closed", "reopened", "escalated"}
+    assert sorted(each.key for each in driver.log[topics.sms]) == sorted(expected.registered)

@@ -1,4 +1,4 @@
-"""`python -m deploy.bench.jobs shuffle READS PREFIX CONSUMERS`, `... auctions PREFIX`: a job as a worker."""
+"""A job as a worker: `python -m deploy.bench.jobs shuffle READS PREFIX CONSUMERS`, `... auctions|complaints PREFIX`."""
 
 import sys
 from typing import Any
@@ -8,7 +8,7 @@ from agents.runtime.launch import run
 from agents.runtime.worker import Role, Worker
 from agents.settings import Settings, load
 from agents.telemetry.logs import set_up_log
-from deploy.bench.jobs import auctions, shuffle
+from deploy.bench.jobs import auctions, complaints, shuffle
 from streams.stage import Stage
 
 NAME = "bench"
@@ -20,7 +20,9 @@ def job(name: str, *words: str) -> tuple[Stage[Any], ...]:
         reads, prefix, consumers = words
         return shuffle.stages(shuffle.Topics.named(reads, prefix), int(consumers))
     (prefix,) = words
-    return auctions.stages(auctions.Topics.named(prefix))
+    keyed = {"auctions": lambda: auctions.stages(auctions.Topics.named(prefix)),
+             "complaints": lambda: complaints.stages(complaints.Topics.named(prefix))}  # fmt: skip
+    return keyed[name]()
 
 
 def main(*words: str) -> Exit:
