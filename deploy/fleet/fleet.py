@@ -208,9 +208,9 @@ class Fleet:
             raise FleetError(f"{left + len(failed)} of {count} records were not written: {failed[:1]}")
         return count
 
-    def settle(self, timeout: float = SETTLE_S) -> None:
-        """Wait until nothing is left to do at the present instant; raises FleetError saying what is."""
-        self._wait(self.left, timeout)
+    def settle(self, timeout: float = SETTLE_S, *roles: str) -> None:
+        """Wait until nothing is left to do for `roles` (default: all) at the present instant; raises FleetError."""
+        self._wait(lambda: self.left(None, *roles), timeout)
 
     def advance(self, to: int, timeout: float = SETTLE_S) -> None:
         """Move simulated time on (UTC ms), and wait until all that fell due has been dealt with."""
@@ -248,25 +248,28 @@ class Fleet:
     def lag(self, *roles: str) -> int:
         """Offsets the workers (default: of all roles) have still to read, fold and commit. Raises NotAnsweredError."""
         of = roles or tuple(self._roles)
-        reached = positions(worker.get("/quiesced") for worker in self.workers if worker.name.rpartition("-")[0] in of)
+        reached = positions(worker.get("/quiesced") for worker in self._of(of))
         return sum(max(0, end - reached.get(place, 0)) for place, end in self._ends(of).items())
 
-    def left(self, settled: int | None = None) -> str:
-        """What is left to do at the present instant, in words; empty when nothing is.
+    def left(self, settled: int | None = None, *roles: str) -> str:
+        """What `roles` (default: all) have left to do at the present instant, in words; empty when nothing is.
 
         `settled` (UTC ms): until where those who wait for the world outside have been told; default: the present.
         """
+        of = roles or tuple(self._roles)
         try:
-            before = self._ends()
-            answers = [worker.get("/quiesced") for worker in self.workers]
+            before = self._ends(of)
+            answers = [worker.get("/quiesced") for worker in self._of(of)]
             found = unsettled(answers, before, self.now, self.now if settled is None else settled)
-            return found or ("" if self._ends() == before else "records are still being written")
+            return found or ("" if self._ends(of) == before else "records are still being written")
         except NotAnsweredError as away:
             return str(away)
 
-    def _ends(self, roles: Iterable[str] | None = None) -> dict[str, int]:
-        of = self._roles if roles is None else roles
-        return ends(self.admin, {topic: self._topics[topic] for role in of for topic in consumed(role)})
+    def _of(self, roles: Iterable[str]) -> list[Service]:
+        return [worker for worker in self.workers if worker.name.rpartition("-")[0] in roles]
+
+    def _ends(self, roles: Iterable[str]) -> dict[str, int]:
+        return ends(self.admin, {topic: self._topics[topic] for role in roles for topic in consumed(role)})
 
     def _tell_time(self, now: int, settled: int) -> None:
         self.produce([(CLOCK, "clock", encode(Wake("clock", settled, now)), now)])

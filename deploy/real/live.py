@@ -39,13 +39,16 @@ TOLD: Final = frozenset({"nivaran_outputs_total", "nivaran_wakes_total"})
 Tell = Callable[[str], None]
 
 
-def live(told: Iterable[At], span: Span, home: Path, *, months: int = 1, tell: Tell = lambda _: None) -> Run:
+def live(
+    told: Iterable[At], span: Span, home: Path, *, months: int = 1, late: bool = False, tell: Tell = lambda _: None
+) -> Run:
     """Start a deployment in `home`, feed it in steps of `months`, read what came of it, and end it.
 
+    `late`: the case worker is away while time moves, so that windows are closed before it tells what time leads to.
     Raises FleetError when a process cannot go on or a step does not end.
     """
     with Fleet(home, roles=ROLES, begin=span.starts_at, partitions=PARTITIONS) as fleet:
-        fed = _feed(fleet, told, span, months, tell)
+        fed = _feed(fleet, told, span, months, late, tell)
         tell("reading what came of it")
         seen = Seen(zone())
         for record in _read(fleet.kafka.bootstrap):
@@ -53,7 +56,7 @@ def live(told: Iterable[At], span: Span, home: Path, *, months: int = 1, tell: T
         return Run(seen, fed + _written(fleet), _dead(fleet))
 
 
-def _feed(fleet: Fleet, told: Iterable[At], span: Span, months: int, tell: Tell) -> int:
+def _feed(fleet: Fleet, told: Iterable[At], span: Span, months: int, late: bool, tell: Tell) -> int:
     """Tell every step's openings, then its closings, then move time: a result may not hang on which came first."""
     fed, at = 0, span.starts_at
     for at, step in groupby(told, key=lambda each: next_step(each.at, months)):
@@ -61,12 +64,23 @@ def _feed(fleet: Fleet, told: Iterable[At], span: Span, months: int, tell: Tell)
         for openings in (True, False):
             fed += fleet.produce(_messages(each for each in records if isinstance(each.record, Submitted) is openings))
             fleet.settle(STEP_S)
+        if late:
+            _close_windows(fleet, at)
         fleet.advance(at, STEP_S)
         tell(f"{datetime.fromtimestamp(at / 1000, zone()):%b %Y}: {fed:,} records fed")
     while at < span.until:
         at = min(next_step(at, months), span.until)
         fleet.advance(at, STEP_S)
     return fed
+
+
+def _close_windows(fleet: Fleet, at: int) -> None:
+    """Move time on while nobody works on cases."""
+    case = fleet.services["case-1"]
+    case.stop()
+    fleet.move(at)
+    fleet.settle(STEP_S, "sla")
+    case.start()
 
 
 def _messages(records: Iterable[At]) -> Iterator[tuple[str, str, bytes, int]]:
