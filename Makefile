@@ -44,8 +44,12 @@ api: .venv/dev
 	@$(BIN)/pytest -q $(OPENAPI) >.venv/api.log 2>&1 || { cat .venv/api.log; exit 1; }
 
 rest: .venv/dev
-	@$(BIN)/pytest $(if $(filter-out 1,$(LIVE)),-n $(LIVE) --dist loadscope) -m "live or thorough" --ignore=$(OPENAPI) $(ARGS)
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "(live or thorough) and not bench" --ignore=$(OPENAPI) $(ARGS)
 OPENAPI := tests/gateway/test_openapi.py
+SIDE_BY_SIDE = $(if $(filter-out 1,$(LIVE)),-n $(LIVE) --dist loadscope)
+
+trials: .venv/dev  ## the measurements of make bench at a small size: they end, hold, and write their page; CI runs them
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m bench $(ARGS)
 
 real: .venv/dev  ## 276,633 real cases on live Kafka, compared with an independent recount
 	@$(BIN)/nivaran real $(ARGS)

@@ -21,7 +21,7 @@ pytest_plugins = ["pytester", "tests.side_by_side"]
 LIVE_FIXTURES = {"kafka", "redis_url"}
 WITHOUT_THOROUGH = {"not live and not thorough", "live"}
 """Runs that leave all thorough tests out: that of `make check`, and the live tests by themselves."""
-MARKERS_ALONE = {"live": {"live"}, "live or thorough": {"live", "thorough"}}
+MARKERS_ALONE = {"live": {"live"}, "bench": {"bench"}, "(live or thorough) and not bench": {"live", "thorough"}}
 """Runs of marked tests only, and the markers."""
 
 

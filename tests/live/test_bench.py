@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from deploy.cli import cli
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.bench]
 
 
 def measured(tmp_path: Path, *arguments: str) -> dict[str, Any]:
